@@ -1,0 +1,46 @@
+// BBB checksums (BBB API reference, "API Security Model"):
+// hash(call name + query string without the checksum parameter + shared secret), hex.
+#pragma once
+
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/encoding.h"
+
+namespace b3::bbb {
+
+enum class ChecksumError { missing, repeated, malformed, mismatch, no_secret };
+
+// The raw query without its checksum parameter and one of the '&' beside it, all other bytes
+// untouched: "a=1&checksum=x&b=2" -> "a=1&b=2", "checksum=x&a=1" -> "a=1", "checksum=x" -> "".
+struct SplitQuery {
+  std::string rest;
+  std::string checksum;  // as sent
+};
+// missing or repeated as errors. The name is compared after percent-decoding, so "check%73um"
+// counts as a checksum too.
+std::expected<SplitQuery, ChecksumError> split_checksum(std::string_view raw_query);
+
+// 40, 64, 96 or 128 hex digits of either case choose the algorithm.
+std::optional<HashAlgorithm> algorithm_of(std::string_view checksum);
+
+// True when `checksum` signs (call, rest) under `secret`. Constant time in the digest's bytes.
+// An empty secret never verifies.
+std::expected<void, ChecksumError> verify(std::string_view call, const SplitQuery& query,
+                                          std::string_view secret);
+
+// For form-encoded POST bodies that carry the checksum inside: verifies over the raw body bytes
+// without the checksum or over BBB's own rebuilt form (parameters sorted by name, form-encoded,
+// joined by '&').
+std::expected<void, ChecksumError> verify_form(std::string_view call, std::string_view raw_body,
+                                               std::string_view secret);
+
+std::string sign(HashAlgorithm algorithm, std::string_view call, std::string_view query,
+                 std::string_view secret);
+// query + "&checksum=..." (or only "checksum=..." when query is empty).
+std::string signed_query(HashAlgorithm algorithm, std::string_view call, std::string_view query,
+                         std::string_view secret);
+
+}  // namespace b3::bbb

@@ -1,0 +1,71 @@
+// Configuration from environment variables and env files, described by one table from which
+// parsing, --help and docs/configuration.md are made.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <expected>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/log.h"
+
+namespace b3::config {
+
+enum class Kind { text, secret, integer, number, boolean, duration, address, url, choice, path };
+
+struct Variable {
+  std::string_view name;           // B3SCALE_...
+  Kind kind;
+  std::string_view default_value;  // as one would write it; "" when there is none
+  std::string_view choices;        // kind choice: "a|b|c"; integer, number, duration: "min..max"
+  std::string_view programs;       // which programs read it: "b3scaled", "b3scalectl", ...
+  std::string_view help;           // one sentence
+};
+std::span<const Variable> variables();
+
+// The environment: exported variables win over env files; of several files the later one wins.
+using Environment = std::map<std::string, std::string>;
+// KEY=value lines; "export " in front, comments, blank lines, single quotes (literal) and double
+// quotes (\" \\ \n \$ escapes) understood; no expansion. Errors name file and line.
+std::expected<Environment, std::string> parse_env_file(std::string_view text,
+                                                       std::string_view file_name);
+// The process environment over the files. Files given explicitly must exist.
+std::expected<Environment, std::vector<std::string>> read_environment(
+    const std::vector<std::string>& explicit_files);
+
+// What b3scaled runs with.
+struct DaemonConfig {
+  std::string listen_http;
+  std::string db_url;
+  int db_pool_size = 0;
+  bool reverse_proxy_mode = false;
+  log::Level log_level = log::Level::info;
+  log::Format log_format = log::Format::structured;
+  std::string api_jwt_secret;  // empty: the REST API is off
+  std::string public_url;      // scheme and host tenants use; for display only
+  std::chrono::milliseconds refresh_interval{5'000};
+  std::chrono::milliseconds node_connect_timeout{3'000};
+  std::chrono::milliseconds node_response_timeout{15'000};
+  std::chrono::milliseconds refresh_timeout{10'000};
+  std::chrono::milliseconds reservation_timeout{60'000};
+  std::chrono::milliseconds shutdown_timeout{20'000};
+  std::string placement_policy;  // "expected-load" or "classic"
+  std::string ca_file;
+};
+// All problems at once, one sentence each, none with a secret in it.
+std::expected<DaemonConfig, std::vector<std::string>> read_daemon_config(const Environment& env);
+
+// "5s", "250ms", "2m", "1h"; a bare number is seconds.
+std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
+
+// docs/configuration.md, whole.
+std::string render_markdown();
+// The environment section of --help for one program.
+std::string render_help(std::string_view program);
+
+}  // namespace b3::config

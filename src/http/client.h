@@ -1,0 +1,78 @@
+// The HTTP client: keep-alive pool per origin, TLS verified, every phase bounded in time.
+// One event loop thread.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <cstddef>
+#include <expected>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/url.h"
+#include "http/message.h"
+
+namespace b3::http {
+
+struct ClientRequest {
+  std::string method = "GET";
+  Url url;             // scheme, host and port; its path is ignored
+  std::string target;  // raw request-target: path and query
+  std::vector<Header> headers;  // Host, Content-Length, Connection and User-Agent are added
+  std::string body;
+  std::chrono::milliseconds connect_timeout{3'000};    // resolve, connect, TLS handshake
+  std::chrono::milliseconds response_timeout{15'000};  // first byte sent to last byte received
+  std::size_t max_body = 16 * 1024 * 1024;
+};
+
+struct ClientResponse {
+  int status = 0;
+  std::vector<Header> headers;
+  std::string body;
+};
+
+enum class ClientFailure {
+  connect,    // refused, unreachable, name not found, connect timeout: nothing was sent
+  tls,        // handshake or verification failed: nothing was sent
+  timeout,    // no (complete) answer in time after sending
+  broken,     // the connection broke after sending began
+  malformed,  // the answer is not HTTP
+  too_large,
+};
+std::string_view to_string(ClientFailure failure);
+
+struct ClientError {
+  ClientFailure failure = ClientFailure::connect;
+  std::string detail;  // for the operator's log; no query strings
+  // False: the peer can not have seen the request.
+  bool request_sent() const {
+    return failure != ClientFailure::connect && failure != ClientFailure::tls;
+  }
+};
+
+struct ClientOptions {
+  std::string ca_file;  // PEM; empty: the system's
+  std::size_t idle_per_origin = 32;
+  std::chrono::milliseconds idle_timeout{30'000};
+  std::string user_agent = "b3scale";
+};
+
+class Client {
+ public:
+  Client(boost::asio::io_context& loop, ClientOptions options = {});
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  // Follows no redirects. A pooled connection that turns out closed before any byte of an answer
+  // arrived is replaced by a fresh one once, transparently.
+  boost::asio::awaitable<std::expected<ClientResponse, ClientError>> send(ClientRequest request);
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace b3::http

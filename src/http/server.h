@@ -1,0 +1,75 @@
+// The HTTP server: keep-alive connections, one request at a time on each, bounded in every
+// dimension. One event loop thread.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <string>
+
+#include "http/message.h"
+
+namespace b3::http {
+
+struct ServerLimits {
+  std::size_t header_bytes = 64 * 1024;       // start line and headers -> 431
+  std::size_t body_bytes = 32 * 1024 * 1024;  // -> 413; a handler may ask for less
+  std::size_t connections = 10'000;           // more are accepted and closed at once
+  std::chrono::milliseconds header_timeout{10'000};  // first byte of a request to its last header
+  std::chrono::milliseconds body_timeout{30'000};    // the whole body
+  std::chrono::milliseconds idle_timeout{75'000};    // between requests
+  std::chrono::milliseconds write_timeout{30'000};
+};
+
+enum class BodyError { too_large, timeout, broken };
+
+class BodyReader {
+ public:
+  virtual ~BodyReader() = default;
+  // The whole body, decoded from chunks. At most once per request. After too_large the
+  // connection is closed behind the response.
+  virtual boost::asio::awaitable<std::expected<std::string, BodyError>> read_all(
+      std::size_t limit) = 0;
+};
+
+// What serves requests. Both functions are called on the event loop's thread.
+class Handler {
+ public:
+  virtual ~Handler() = default;
+  // The fast path: fill `response` and return true when this request needs neither I/O nor its
+  // body. `response` arrives cleared. Must not block.
+  virtual bool answer_now(const Request& request, Response& response) = 0;
+  // Everything else. `request` and `body` live until the coroutine ends. An exception is logged
+  // and answered by 500 "internal error" with the request id.
+  virtual boost::asio::awaitable<Response> answer(const Request& request, BodyReader& body) = 0;
+};
+
+class Server {
+ public:
+  // `handler` must outlive the server.
+  Server(boost::asio::io_context& loop, Handler& handler, ServerLimits limits = {});
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // "127.0.0.1:42353", "[::1]:0", ":8080" (all addresses). Throws std::system_error or
+  // std::invalid_argument with a clear text.
+  void listen(const std::string& address);
+  std::uint16_t port() const;  // of the first listener
+  // Closes listeners and idle connections; running requests finish and their connections close.
+  void drain();
+  std::size_t open_connections() const;
+  std::size_t running_requests() const;
+  // Closes everything.
+  void stop();
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace b3::http

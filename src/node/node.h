@@ -1,0 +1,74 @@
+// Calls to BBB nodes: signs, sends, reads.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/encoding.h"
+#include "bbb/answer.h"
+#include "bbb/query.h"
+#include "http/client.h"
+#include "model/backend.h"
+
+namespace b3::node {
+
+// What is needed to talk to a node; a copy, so it can be held across co_await.
+struct Target {
+  std::string backend_id;
+  std::string base_url;  // ends with '/'
+  std::string secret;
+  HashAlgorithm checksum = HashAlgorithm::sha256;
+};
+Target target_of(const Backend& backend, const BackendSettings& settings);
+
+struct Timeouts {
+  std::chrono::milliseconds connect{3'000};
+  std::chrono::milliseconds response{15'000};
+};
+
+struct Call {
+  std::string name;
+  bbb::Parameters parameters;
+  std::string body;          // a POST when content_type is not empty
+  std::string content_type;  // of the body
+  std::string request_id;    // sent as X-Request-ID
+  std::string accept_language;
+};
+
+// base URL + call + signed query. Signed URLs go to browsers on join and nowhere else.
+std::string signed_url(const Target& target, std::string_view call,
+                       const bbb::Parameters& parameters);
+
+enum class CallFailure {
+  not_sent,   // refused, unreachable, TLS: the node cannot have seen the call
+  no_answer,  // sent, but timed out or broke off: the node may have acted on it
+  garbage,    // answered, but not with BBB XML (HTTP error pages, truncated XML, too large)
+};
+struct CallError {
+  CallFailure failure = CallFailure::not_sent;
+  std::string detail;  // for operators; no secrets, no query strings
+};
+
+struct NodeAnswer {
+  bbb::Answer answer;
+  int status = 200;
+};
+
+// The shell around http::Client. Event loop thread only.
+class Nodes {
+ public:
+  Nodes(http::Client& client, Timeouts timeouts) : client_(client), timeouts_(timeouts) {}
+
+  boost::asio::awaitable<std::expected<NodeAnswer, CallError>> call(
+      Target target, Call call, std::optional<Timeouts> timeouts = {});
+
+ private:
+  http::Client& client_;
+  Timeouts timeouts_;
+};
+
+}  // namespace b3::node

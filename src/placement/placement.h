@@ -1,0 +1,115 @@
+// Where does a new meeting go? Pure: values in, a ranking with reasons out.
+//
+// rank() filters the candidates (each rejection keeps its reason), scores what is left and orders
+// it. The same input gives the same output, ties included: they are broken by the request's seed.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/time.h"
+#include "model/backend.h"
+
+namespace b3::placement {
+
+// One backend as placement sees it.
+struct Candidate {
+  std::string backend_id;
+  std::string host;
+  AdminState admin_state = AdminState::init;
+  NodeState node_state = NodeState::init;
+  std::string last_error;
+  std::optional<WallTime> agent_heartbeat;
+  bool synced = false;  // a refresh has succeeded at least once
+  std::vector<std::string> tags;
+  std::optional<std::int64_t> max_meetings;
+  std::optional<std::int64_t> max_attendees;
+  double load_factor = 1.0;
+
+  // Sums over the meetings and reservations of this backend, reservations included.
+  std::int64_t meetings = 0;
+  std::int64_t attendees = 0;
+  double expected_load = 0;  // sum of expected_load_of() of each, without the load factor
+};
+
+struct Demand {
+  std::vector<std::string> required_tags;
+  std::int64_t expected_size = 15;
+  std::vector<std::string> tried;  // backend ids that already refused this request
+  std::uint64_t seed = 0;
+};
+
+// Why a candidate was left out; to_string() gives the stable name used in JSON and metrics.
+enum class Rejection {
+  admin_state,    // the operator does not want new meetings there
+  not_synced,     // never seen alive
+  unhealthy,      // node state is not ready
+  agent_silent,   // its agent's heartbeat is older than 5 s
+  missing_tags,
+  max_meetings,
+  max_attendees,
+  already_tried,
+};
+std::string_view to_string(Rejection rejection);
+
+struct Ranked {
+  std::string backend_id;
+  std::string host;
+  double score = 0;  // lower is better
+};
+struct Rejected {
+  std::string backend_id;
+  std::string host;
+  Rejection reason = Rejection::admin_state;
+  std::string detail;  // a sentence for operators
+};
+struct Ranking {
+  std::string policy;
+  std::vector<Ranked> ranked;      // best first
+  std::vector<Rejected> rejected;  // in the candidates' order
+};
+
+enum class Policy {
+  expected_load,  // the default: (expected load + the new meeting's size) x load factor
+  classic,        // the formula of the old implementation, see classic_load()
+};
+std::optional<Policy> parse_policy(std::string_view name);  // "expected-load", "classic"
+std::string_view to_string(Policy policy);
+
+// The age above which an agent's heartbeat no longer counts.
+inline constexpr milliseconds agent_silence_limit{5000};
+
+// First reason against this candidate, or nullopt when it is eligible. With an empty Demand this
+// answers "is this backend eligible at all?".
+std::optional<Rejected> reject(const Candidate& candidate, const Demand& demand, WallTime now);
+
+Ranking rank(const std::vector<Candidate>& candidates, const Demand& demand, Policy policy,
+             WallTime now);
+
+// -- load ----------------------------------------------------------------------------------
+
+inline constexpr std::int64_t default_expected_size = 15;
+
+// What one meeting counts for: the larger of its attendees and its expected size, where the
+// expectation holds in full for 10 minutes and fades linearly to 0 at minute 30 of its life.
+double expected_load_of(std::int64_t attendees, std::int64_t expected_size, milliseconds age);
+
+// The expected size of a new meeting: the tenant's hint (meta_bbb-meeting-size-hint, a positive
+// integer up to 100,000) if it gives one; else maxParticipants when 0 < value < 15; else 15.
+std::int64_t expected_size_from(std::optional<std::string_view> size_hint,
+                                std::optional<std::string_view> max_participants);
+
+// (meetings + attendees) x load factor.
+double classic_load(const Candidate& candidate);
+
+// -- explaining -----------------------------------------------------------------------------
+
+// {"at":..., "policy":..., "chosen":..., "seed":..., "expected_size":..., "ranked":[{"backend_id",
+// "host","score"}...], "rejected":[{"backend_id","host","reason","detail"}...]}
+std::string explain_json(const Ranking& ranking, const Demand& demand, std::string_view chosen,
+                         WallTime now);
+
+}  // namespace b3::placement

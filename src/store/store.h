@@ -1,0 +1,188 @@
+// The durable state of the cluster, on SQLite or PostgreSQL.
+//
+// A Store is one database connection. All calls block; a Store belongs to one thread at a time
+// (Executor in store/executor.h hands Stores to worker threads). Every call is one transaction:
+// when it returns, its effect is durable; when it throws, either nothing happened or, where the
+// connection broke during COMMIT, the outcome is unknown and the caller may repeat the call (all
+// writes are safe to repeat).
+//
+// Throws StoreUnavailable when the database cannot be reached or refuses service (the next call
+// reconnects), StoreCorrupt for anything a retry cannot cure. "No" answers are returned.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/time.h"
+#include "model/backend.h"
+#include "model/frontend.h"
+#include "model/meeting.h"
+
+namespace b3::store {
+
+struct StoreUnavailable : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+struct StoreCorrupt : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+enum class WriteError {
+  not_found,
+  conflict,  // a unique value (frontend key, backend host, id) is taken
+  in_use,    // it still has meetings
+};
+
+struct MigrationStatus {
+  std::int64_t before = 0;   // schema version found
+  std::int64_t current = 0;  // schema version now
+};
+
+// Fields that are set replace the stored value; `settings_merge_json`, a JSON object, is merged
+// into the stored settings key by key inside the transaction (RFC 7396: null removes a key).
+struct FrontendPatch {
+  std::optional<std::string> key;
+  std::optional<std::string> secret;
+  std::optional<bool> active;
+  std::optional<std::string> settings_merge_json;
+  std::optional<std::optional<std::string>> account_ref;  // inner nullopt unsets it
+};
+struct BackendPatch {
+  std::optional<std::string> host;
+  std::optional<std::string> secret;
+  std::optional<double> load_factor;
+  std::optional<AdminState> admin_state;
+  std::optional<std::string> settings_merge_json;
+};
+
+struct ReserveOutcome {
+  bool won = false;
+  Meeting meeting;  // ours when won, else the row that was there first
+};
+
+// What a node said when it confirmed a meeting.
+struct Binding {
+  std::string internal_id;
+  std::string name;
+  std::string document;
+};
+
+// What one refresh of one backend found; written as one transaction.
+struct SeenMeeting {
+  std::string scoped_id;
+  std::int64_t epoch = 0;
+  std::string internal_id;  // of the row or, for a reservation that turned out to exist, the node's
+  std::string name;
+  bool running = false;
+  MeetingCounts counts;
+  std::string document;
+};
+struct RefreshResult {
+  std::string backend_id;
+  NodeState node_state = NodeState::ready;
+  std::string last_error;
+  std::int64_t latency_microseconds = 0;
+  std::int64_t meetings_count = 0;
+  std::int64_t attendees_count = 0;
+  bool reachable = false;               // only then synced_at and the lists below count
+  std::vector<SeenMeeting> changed;     // update rows of this backend, epoch and id must match
+  std::vector<Meeting> adopted;         // insert if the scoped id is free
+  struct Lost {
+    std::string scoped_id;
+    std::int64_t epoch = 0;
+  };
+  std::vector<Lost> lost;  // delete bound rows whose epoch still matches
+};
+struct RefreshOutcome {
+  std::vector<Meeting> written;          // rows as they are now: changed, bound and adopted ones
+  std::vector<std::string> removed;      // scoped ids deleted as lost
+};
+
+// An ended meeting whose node may still hold a copy: a refresh that sees it ends it there and
+// does not adopt it.
+struct Tombstone {
+  std::string internal_id;
+  std::string scoped_id;
+  std::string backend_id;
+  WallTime ended_at{};
+};
+
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  // -- schema ------------------------------------------------------------------------------
+  // Brings the schema to this program's version under a lock that excludes other instances.
+  // Throws StoreCorrupt when the database is newer than this program.
+  virtual MigrationStatus migrate(WallTime now) = 0;
+  virtual std::int64_t schema_version() = 0;
+  virtual void ping() = 0;
+
+  // -- frontends ---------------------------------------------------------------------------
+  virtual std::vector<Frontend> list_frontends() = 0;  // ordered by key
+  virtual std::optional<Frontend> find_frontend(std::string_view id) = 0;
+  virtual std::expected<Frontend, WriteError> insert_frontend(const Frontend& frontend) = 0;
+  virtual std::expected<Frontend, WriteError> update_frontend(std::string_view id,
+                                                              const FrontendPatch& patch,
+                                                              WallTime now) = 0;
+  // Without force: in_use while it has meetings. With force its meeting rows go with it.
+  virtual std::expected<Frontend, WriteError> delete_frontend(std::string_view id, bool force) = 0;
+
+  // -- backends ----------------------------------------------------------------------------
+  virtual std::vector<Backend> list_backends() = 0;  // ordered by host
+  virtual std::optional<Backend> find_backend(std::string_view id) = 0;
+  virtual std::expected<Backend, WriteError> insert_backend(const Backend& backend) = 0;
+  // Touches administrative columns only.
+  virtual std::expected<Backend, WriteError> update_backend(std::string_view id,
+                                                            const BackendPatch& patch,
+                                                            WallTime now) = 0;
+  // Without force: in_use while it has meetings. With force its meeting rows go with it.
+  virtual std::expected<Backend, WriteError> delete_backend(std::string_view id, bool force) = 0;
+  // Agent heartbeat; not_found when the backend is gone.
+  virtual std::expected<Backend, WriteError> record_heartbeat(std::string_view id,
+                                                              WallTime now) = 0;
+
+  // -- meetings ----------------------------------------------------------------------------
+  virtual std::vector<Meeting> list_meetings() = 0;  // ordered by scoped id
+  virtual std::optional<Meeting> find_meeting(std::string_view scoped_id) = 0;
+
+  // Inserts `meeting` (phase reserved) unless its scoped id is taken. Also tells won when the
+  // row that is there has the same owner (a repeated call).
+  // not_found: the frontend or backend does not exist (any more).
+  virtual std::expected<ReserveOutcome, WriteError> reserve(const Meeting& meeting) = 0;
+  // Compare-and-set on (scoped id, epoch, owner, phase reserved): the reservation goes to
+  // another node, epoch + 1. nullopt when someone else changed the row first.
+  virtual std::optional<Meeting> move_reservation(std::string_view scoped_id, std::int64_t epoch,
+                                                  std::string_view owner,
+                                                  std::string_view backend_id,
+                                                  std::string_view placement_json) = 0;
+  // Compare-and-set on (scoped id, epoch): reserved becomes bound; repeating it, or finding the
+  // row bound to the same internal id, succeeds too. Also used to follow a node that restarted a
+  // bound meeting under a new internal id.
+  virtual std::optional<Meeting> bind(std::string_view scoped_id, std::int64_t epoch,
+                                      const Binding& binding, WallTime now) = 0;
+  // Deletes a reservation of this owner and epoch. True when a row went.
+  virtual bool release(std::string_view scoped_id, std::int64_t epoch, std::string_view owner) = 0;
+  // Deletes the row of this epoch and leaves a tombstone where it had an internal id.
+  // nullopt when the row was gone or has moved on.
+  virtual std::optional<Meeting> end(std::string_view scoped_id, std::int64_t epoch,
+                                     WallTime now) = 0;
+
+  // -- refresh -----------------------------------------------------------------------------
+  virtual RefreshOutcome record_refresh(const RefreshResult& result, WallTime now) = 0;
+  virtual std::vector<Tombstone> list_tombstones(std::string_view backend_id) = 0;
+  virtual void prune_tombstones(WallTime older_than) = 0;
+};
+
+// url: "sqlite:///absolute/file.db", "sqlite:relative.db", "sqlite::memory:", or anything libpq
+// takes ("postgres://...", "postgresql://...", "host=... dbname=...").
+std::unique_ptr<Store> open_store(const std::string& url);
+bool is_sqlite_url(std::string_view url);
+
+}  // namespace b3::store

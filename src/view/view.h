@@ -1,0 +1,103 @@
+// The cluster in memory: what every read of the gateway is answered from.
+//
+// Owned by the daemon; used on the event loop's thread only. Pointers and references it returns
+// are valid until the next non-const call; do not hold them across a co_await.
+// The store is the truth: callers apply a row here after the store has accepted it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "model/backend.h"
+#include "model/frontend.h"
+#include "model/meeting.h"
+#include "placement/placement.h"
+
+namespace b3::view {
+
+struct FrontendEntry {
+  Frontend frontend;
+  FrontendSettings settings;
+};
+struct BackendEntry {
+  Backend backend;
+  BackendSettings settings;
+};
+struct MeetingEntry {
+  Meeting meeting;
+  std::uint64_t changed_at_version = 0;  // version() right after placement, phase or epoch changed
+};
+
+class View {
+ public:
+  // -- writing ---------------------------------------------------------------------------
+  // Rows with settings this program cannot read are kept with default settings and logged.
+  void put(Frontend frontend);
+  void put(Backend backend);
+  // Ignored when the view already holds this scoped id with a higher epoch.
+  void put(Meeting meeting);
+  void erase_frontend(std::string_view id);
+  void erase_backend(std::string_view id);
+  // Erases only when the held epoch is not higher than `epoch`.
+  void erase_meeting(std::string_view scoped_id, std::int64_t epoch);
+  // Replaces everything (start, reload).
+  void load(std::vector<Frontend> frontends, std::vector<Backend> backends,
+            std::vector<Meeting> meetings);
+
+  // Called after a meeting was put or erased, with its scoped id.
+  void on_meeting_changed(std::function<void(std::string_view)> observer);
+
+  // -- reading ---------------------------------------------------------------------------
+  // Grows with every write.
+  std::uint64_t version() const { return version_; }
+
+  const FrontendEntry* frontend_by_key(std::string_view key) const;
+  const FrontendEntry* frontend(std::string_view id) const;
+  const BackendEntry* backend(std::string_view id) const;
+  const BackendEntry* backend_by_host(std::string_view host) const;
+  const MeetingEntry* meeting(std::string_view scoped_id) const;
+  const MeetingEntry* meeting_by_internal_id(std::string_view internal_id) const;
+
+  std::vector<const FrontendEntry*> frontends() const;  // ordered by key
+  std::vector<const BackendEntry*> backends() const;    // ordered by host
+  std::vector<const MeetingEntry*> meetings() const;    // ordered by scoped id
+  std::vector<const MeetingEntry*> meetings_of_frontend(std::string_view id) const;  // "
+  std::vector<const MeetingEntry*> meetings_of_backend(std::string_view id) const;   // "
+  std::size_t meeting_count() const { return meetings_.size(); }
+
+  // Every backend as placement wants it, loads summed up as of `now`; ordered by host.
+  std::vector<placement::Candidate> candidates(WallTime now) const;
+  std::optional<placement::Candidate> candidate(std::string_view backend_id, WallTime now) const;
+
+ private:
+  struct StringHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+  };
+  template <class Value>
+  using Index = std::unordered_map<std::string, Value, StringHash, std::equal_to<>>;
+  using EntrySet = std::unordered_set<const MeetingEntry*>;
+
+  void link(const MeetingEntry& entry);
+  void unlink(const MeetingEntry& entry);
+  placement::Candidate make_candidate(const BackendEntry& entry, WallTime now) const;
+
+  Index<std::unique_ptr<FrontendEntry>> frontends_;  // by id
+  Index<const FrontendEntry*> frontends_by_key_;
+  Index<std::unique_ptr<BackendEntry>> backends_;  // by id
+  Index<std::unique_ptr<MeetingEntry>> meetings_;  // by scoped id
+  Index<const MeetingEntry*> meetings_by_internal_id_;
+  Index<EntrySet> meetings_by_frontend_;
+  Index<EntrySet> meetings_by_backend_;
+  std::function<void(std::string_view)> observer_;
+  std::uint64_t version_ = 0;
+};
+
+}  // namespace b3::view
