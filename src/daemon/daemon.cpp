@@ -1,0 +1,182 @@
+#include "daemon/daemon.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <thread>
+
+#include "base/encoding.h"
+#include "base/log.h"
+#include "daemon/site.h"
+#include "refresh/refresher.h"
+#include "token/retry.h"
+
+#ifndef B3_BUILD
+#define B3_BUILD "source"
+#endif
+
+namespace b3::daemon {
+namespace {
+
+namespace asio = boost::asio;
+
+// More connections than this never make a database of ours faster: the event loop hands it short
+// transactions one after the other.
+constexpr int most_workers = 16;
+
+int workers_of(const config::DaemonConfig& config) {
+  return std::min(config.db_pool_size, most_workers);
+}
+
+placement::Policy policy_of(const config::DaemonConfig& config) {
+  return placement::parse_policy(config.placement_policy)
+      .value_or(placement::Policy::expected_load);
+}
+
+store::MigrationStatus prepare(store::Executor& executor) {
+  const auto status =
+      executor.run_blocking([](store::Store& store) { return store.migrate(read_clocks().wall); });
+  if (status.before != status.current) {
+    log::info("database migrated", {{"from", status.before}, {"to", status.current}});
+  }
+  return status;
+}
+
+void load(store::Executor& executor, view::View& view) {
+  executor.run_blocking([&view](store::Store& store) {
+    view.load(store.list_frontends(), store.list_backends(), store.list_meetings());
+    return true;
+  });
+  log::info("state loaded", {{"frontends", view.frontends().size()},
+                             {"backends", view.backends().size()},
+                             {"meetings", view.meeting_count()}});
+}
+
+gateway::GatewayOptions gateway_options(const config::DaemonConfig& config) {
+  gateway::GatewayOptions options;
+  options.policy = policy_of(config);
+  options.timeouts = {config.node_connect_timeout, config.node_response_timeout};
+  options.probe_timeouts.response =
+      std::min(options.probe_timeouts.response, config.node_response_timeout);
+  options.end_timeouts.response =
+      std::min(options.end_timeouts.response, config.node_response_timeout);
+  options.create_deadline =
+      std::min(options.create_deadline, config.reservation_timeout - milliseconds{1'000});
+  // Instances that share a secret understand each other's waiting pages.
+  options.retry_key =
+      token::retry_key(config.api_jwt_secret.empty() ? random_hex(32) : config.api_jwt_secret);
+  return options;
+}
+
+refresh::RefreshOptions refresh_options(const config::DaemonConfig& config) {
+  refresh::RefreshOptions options;
+  options.interval = config.refresh_interval;
+  options.timeouts = {config.node_connect_timeout, config.refresh_timeout};
+  options.reservation_timeout = config.reservation_timeout;
+  return options;
+}
+
+api::ApiOptions api_options(const config::DaemonConfig& config) {
+  api::ApiOptions options;
+  options.jwt_secret = config.api_jwt_secret;
+  options.version = B3_VERSION;
+  options.build = B3_BUILD;
+  options.policy = policy_of(config);
+  return options;
+}
+
+// Everything that runs on the event loop.
+class Daemon {
+ public:
+  Daemon(const config::DaemonConfig& config, store::Executor& executor, view::View& view)
+      : config_(config),
+        client_(loop_, {config.ca_file, 32, milliseconds{30'000}, "b3scale/" B3_VERSION}),
+        nodes_(client_, {config.node_connect_timeout, config.node_response_timeout}),
+        gateway_(executor, view, in_flight_, nodes_, gateway_options(config)),
+        api_(executor, view, api_options(config)),
+        site_(gateway_, api_),
+        server_(loop_, site_),
+        refresher_(loop_, executor, view, in_flight_, nodes_, refresh_options(config)),
+        signals_(loop_, SIGTERM, SIGINT) {}
+
+  void run() {
+    server_.listen(config_.listen_http);
+    const auto host = config_.listen_http.substr(0, config_.listen_http.rfind(':'));
+    log::info("listening",
+              {{"address", host + ":" + std::to_string(server_.port())}, {"version", B3_VERSION}});
+    refresher_.start();
+    asio::co_spawn(loop_, stop_on_signal(), asio::detached);
+    loop_.run();
+  }
+
+ private:
+  asio::awaitable<void> stop_on_signal() {
+    const auto signal = co_await signals_.async_wait(asio::use_awaitable);
+    log::info("stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
+    const auto deadline = read_clocks().steady + config_.shutdown_timeout;
+    refresher_.stop();
+    server_.drain();
+    asio::steady_timer timer{loop_};
+    while (server_.running_requests() > 0 || server_.open_connections() > 0 ||
+           refresher_.running() > 0) {
+      if (read_clocks().steady >= deadline) {
+        log::warn("stopping with work unfinished",
+                  {{"requests", server_.running_requests()}, {"polls", refresher_.running()}});
+        break;
+      }
+      timer.expires_after(milliseconds{20});
+      boost::system::error_code ignored;
+      co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    }
+    server_.stop();
+    loop_.stop();
+  }
+
+  const config::DaemonConfig& config_;
+  // Outlives the loop: requests cut off at shutdown let go of their ids when it is destroyed.
+  view::InFlight in_flight_;
+  asio::io_context loop_{1};
+  http::Client client_;
+  node::Nodes nodes_;
+  gateway::Gateway gateway_;
+  api::Api api_;
+  Site site_;
+  http::Server server_;
+  refresh::Refresher refresher_;
+  asio::signal_set signals_;
+};
+
+}  // namespace
+
+int serve(const config::DaemonConfig& config) {
+  store::Executor executor{config.db_url, workers_of(config)};
+  prepare(executor);
+  view::View view;
+  load(executor, view);
+  if (config.api_jwt_secret.empty()) {
+    log::warn("the REST API is off: B3SCALE_API_JWT_SECRET is not set");
+  }
+  {
+    Daemon daemon{config, executor, view};
+    // Workers answer into the daemon's loop, so they stop before it goes.
+    const struct StopWorkers {
+      store::Executor& workers;
+      ~StopWorkers() { workers.stop(); }
+    } stop_workers{executor};
+    daemon.run();
+  }
+  log::info("stopped");
+  return 0;
+}
+
+int migrate(const config::DaemonConfig& config) {
+  store::Executor executor{config.db_url, 1};
+  prepare(executor);
+  return 0;
+}
+
+}  // namespace b3::daemon

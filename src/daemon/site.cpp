@@ -1,0 +1,43 @@
+#include "daemon/site.h"
+
+namespace b3::daemon {
+namespace {
+
+constexpr std::string_view start_page =
+    "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
+    "<title>b3scale</title><style>body{font:1.05rem/1.6 system-ui,sans-serif;max-width:34rem;"
+    "margin:12vh auto;padding:0 1.5rem;color:#1f2933}code{background:#eef2f6;padding:.1rem .3rem;"
+    "border-radius:.25rem}</style></head>\n<body><h1>b3scale</h1>"
+    "<p>This is a load balancer for BigBlueButton. Applications use it as their BigBlueButton "
+    "server at <code>/bbb/&lt;tenant key&gt;/bigbluebutton/api</code>.</p></body></html>\n";
+
+void write(http::Response& response, int status, std::string_view type, std::string_view body) {
+  response.status = status;
+  response.headers = {{"Content-Type", std::string(type)}};
+  response.body = body;
+}
+
+}  // namespace
+
+bool Site::answer_now(const http::Request& request, http::Response& response) {
+  const auto path = request.path();
+  if (gateway::Gateway::owns(path)) return gateway_.answer_now(request, response);
+  if (api::Api::owns(path)) return false;
+  if (path == "/health" || path == "/ready") {
+    write(response, 200, "text/plain; charset=utf-8", "ok\n");
+  } else if (path == "/") {
+    write(response, 200, "text/html; charset=utf-8", start_page);
+  } else {
+    write(response, 404, "text/plain; charset=utf-8", "not found\n");
+  }
+  return true;
+}
+
+boost::asio::awaitable<http::Response> Site::answer(const http::Request& request,
+                                                    http::BodyReader& body) {
+  if (api::Api::owns(request.path())) co_return co_await api_.answer(request, body);
+  co_return co_await gateway_.answer(request, body);
+}
+
+}  // namespace b3::daemon

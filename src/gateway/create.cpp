@@ -1,0 +1,285 @@
+#include "gateway/create.h"
+
+#include <random>
+
+#include "base/log.h"
+#include "gateway/replies.h"
+
+namespace b3::gateway {
+namespace {
+
+std::optional<std::string_view> optional_text(const bbb::Parameters& parameters,
+                                              std::string_view name) {
+  const auto* value = parameters.find(name);
+  if (value == nullptr) return std::nullopt;
+  return std::string_view(*value);
+}
+
+constexpr std::string_view not_created = "The meeting could not be created at the moment.";
+
+}  // namespace
+
+boost::asio::awaitable<http::Response> Gateway::create(Exchange exchange, TenantCall call) {
+  if (const auto problem = check_id(call)) co_return refuse(*problem);
+  Creation creation{*this, exchange.request, std::move(call), std::move(exchange.body),
+                    std::move(exchange.content_type)};
+  co_return co_await creation.run();
+}
+
+Creation::Creation(Gateway& gateway, const http::Request& request, TenantCall call,
+                   std::string body, std::string content_type)
+    : gateway_(gateway),
+      request_(request),
+      call_(std::move(call)),
+      body_(std::move(body)),
+      content_type_(std::move(content_type)),
+      meeting_id_(call_.parameters.get("meetingID")),
+      scoped_id_(scope_ids(call_)),
+      deadline_(gateway.options_.clock().steady + gateway.options_.create_deadline) {
+  static std::mt19937_64 seeds{std::random_device{}()};
+  demand_.seed = seeds();
+  demand_.expected_size =
+      placement::expected_size_from(optional_text(call_.parameters, "meta_bbb-meeting-size-hint"),
+                                    optional_text(call_.parameters, "maxParticipants"));
+  if (const auto* frontend = gateway_.view_.frontend(call_.frontend_id)) {
+    demand_.required_tags = frontend->settings.required_tags;
+  }
+  if (const auto parent = call_.parameters.get("parentMeetingID"); !parent.empty()) {
+    if (const auto* entry = gateway_.view_.meeting(parent)) {
+      parent_backend_id_ = entry->meeting.backend_id;
+    }
+  }
+}
+
+boost::asio::awaitable<http::Response> Creation::run() {
+  auto& view = gateway_.view_;
+  while (!out_of_time()) {
+    const auto* entry = view.meeting(scoped_id_);
+    if (entry == nullptr) {
+      auto response = co_await claim();
+      gateway_.waiters_.notify(scoped_id_);
+      if (response) co_return std::move(*response);
+      continue;
+    }
+    if (entry->meeting.phase == MeetingPhase::reserved &&
+        gateway_.in_flight_.contains(scoped_id_)) {
+      co_await gateway_.waiters_.wait(scoped_id_, deadline_);
+      continue;
+    }
+    // Bound, or a reservation whose request is over and left its outcome open: create is
+    // idempotent, so asking the same node again is right in both cases.
+    const Meeting meeting = entry->meeting;
+    auto response = co_await repeat(meeting);
+    gateway_.waiters_.notify(scoped_id_);
+    if (response) co_return std::move(*response);
+  }
+  co_return internal_failure(not_created, request_.id);
+}
+
+boost::asio::awaitable<std::optional<http::Response>> Creation::claim() {
+  view::InFlight::Hold hold{gateway_.in_flight_, scoped_id_};
+  auto reserved = co_await reserve();
+  if (!reserved) co_return std::move(reserved.error());
+  if (!*reserved) co_return std::nullopt;
+  co_return co_await place(std::move(**reserved));
+}
+
+bool Creation::out_of_time() const {
+  return gateway_.options_.clock().steady >= deadline_;
+}
+
+placement::Ranking Creation::rank() const {
+  const auto now = gateway_.options_.clock().wall;
+  auto candidates = gateway_.view_.candidates(now);
+  if (!parent_backend_id_.empty()) {
+    std::erase_if(candidates,
+                  [&](const auto& each) { return each.backend_id != parent_backend_id_; });
+  }
+  return placement::rank(candidates, demand_, gateway_.options_.policy, now);
+}
+
+std::optional<node::Target> Creation::target_of(const std::string& backend_id) const {
+  const auto* backend = gateway_.view_.backend(backend_id);
+  if (backend == nullptr) return std::nullopt;
+  return node::target_of(backend->backend, backend->settings);
+}
+
+boost::asio::awaitable<std::expected<std::optional<Meeting>, http::Response>> Creation::reserve() {
+  const auto now = gateway_.options_.clock().wall;
+  const auto ranking = rank();
+  if (ranking.ranked.empty()) {
+    log::warn("no backend for a new meeting", {{"request_id", request_.id},
+                                               {"frontend", call_.frontend_key},
+                                               {"rejected", ranking.rejected.size()}});
+    co_return std::unexpected(refuse("noServerAvailable",
+                                     "No server is available for a new meeting at the moment. "
+                                     "Please try again. (reference " +
+                                         request_.id + ")"));
+  }
+  Meeting row;
+  row.scoped_id = scoped_id_;
+  row.meeting_id = meeting_id_;
+  row.frontend_id = call_.frontend_id;
+  row.backend_id = ranking.ranked.front().backend_id;
+  row.epoch = to_unix_milliseconds(now);
+  row.owner = random_hex(16);
+  row.name = call_.parameters.get("name");
+  row.expected_size = demand_.expected_size;
+  row.placement_json = placement::explain_json(ranking, demand_, row.backend_id, now);
+  row.reserved_at = now;
+
+  // In the view at once: the next placement counts it, and a second create of this id waits.
+  gateway_.view_.put(row);
+  try {
+    auto outcome =
+        co_await gateway_.store_.run([&row](store::Store& store) { return store.reserve(row); });
+    if (!outcome) {
+      gateway_.view_.erase_meeting(scoped_id_, row.epoch);
+      co_return std::unexpected(internal_failure(not_created, request_.id));
+    }
+    if (!outcome->won) {
+      gateway_.view_.erase_meeting(scoped_id_, row.epoch);
+      gateway_.view_.put(std::move(outcome->meeting));
+      co_return std::nullopt;
+    }
+    co_return std::move(outcome->meeting);
+  } catch (const store::StoreUnavailable& error) {
+    gateway_.view_.erase_meeting(scoped_id_, row.epoch);
+    log::error("no reservation made",
+               {{"request_id", request_.id}, {"meeting_id", scoped_id_}, {"reason", error.what()}});
+    co_return std::unexpected(internal_failure(not_created, request_.id));
+  }
+}
+
+boost::asio::awaitable<http::Response> Creation::place(Meeting reservation) {
+  for (;;) {
+    const auto target = target_of(reservation.backend_id);
+    const auto attempt = target ? co_await ask(*target) : Attempt::not_acted;
+    switch (attempt) {
+      case Attempt::created:
+        if (auto response = co_await bind(reservation, *target)) co_return std::move(*response);
+        co_return internal_failure("The meeting was ended while it was being created.",
+                                   request_.id);
+      case Attempt::refused:
+        co_await release(reservation);
+        co_return xml_response(std::move(answer_));
+      case Attempt::unknown:
+        log::warn("create left open: its node did not say",
+                  {{"request_id", request_.id},
+                   {"meeting_id", scoped_id_},
+                   {"backend_id", reservation.backend_id}});
+        co_return internal_failure(not_created, request_.id);
+      case Attempt::not_acted:
+        break;
+    }
+    demand_.tried.push_back(reservation.backend_id);
+    auto moved = out_of_time() ? std::nullopt : co_await move_on(reservation);
+    if (!moved) {
+      co_await release(reservation);
+      co_return internal_failure(not_created, request_.id);
+    }
+    reservation = std::move(*moved);
+  }
+}
+
+boost::asio::awaitable<std::optional<http::Response>> Creation::repeat(Meeting meeting) {
+  view::InFlight::Hold hold{gateway_.in_flight_, scoped_id_};
+  const auto target = target_of(meeting.backend_id);
+  if (!target) co_return internal_failure(not_created, request_.id);
+  switch (co_await ask(*target)) {
+    case Attempt::created: {
+      const bool known =
+          meeting.phase == MeetingPhase::bound && meeting.internal_id == binding_.internal_id;
+      if (known) co_return xml_response(std::move(answer_));
+      co_return co_await bind(meeting, *target);
+    }
+    case Attempt::refused:
+      co_return xml_response(std::move(answer_));
+    case Attempt::not_acted:
+    case Attempt::unknown:
+      break;
+  }
+  co_return internal_failure("The server of this meeting can not be reached at the moment.",
+                             request_.id);
+}
+
+boost::asio::awaitable<std::optional<Meeting>> Creation::move_on(const Meeting& reservation) {
+  const auto now = gateway_.options_.clock().wall;
+  const auto ranking = rank();
+  if (ranking.ranked.empty()) co_return std::nullopt;
+  const auto backend_id = ranking.ranked.front().backend_id;
+  const auto why = placement::explain_json(ranking, demand_, backend_id, now);
+  log::info("create goes to the next backend", {{"request_id", request_.id},
+                                                {"meeting_id", scoped_id_},
+                                                {"from", reservation.backend_id},
+                                                {"to", backend_id}});
+  try {
+    auto moved = co_await gateway_.store_.run([&](store::Store& store) {
+      return store.move_reservation(scoped_id_, reservation.epoch, reservation.owner, backend_id,
+                                    why);
+    });
+    if (moved) gateway_.view_.put(*moved);
+    co_return moved;
+  } catch (const store::StoreUnavailable& error) {
+    log::error("reservation not moved", {{"request_id", request_.id}, {"reason", error.what()}});
+    co_return std::nullopt;
+  }
+}
+
+boost::asio::awaitable<void> Creation::release(const Meeting& reservation) {
+  try {
+    co_await gateway_.store_.run([&](store::Store& store) {
+      return store.release(scoped_id_, reservation.epoch, reservation.owner);
+    });
+    gateway_.view_.erase_meeting(scoped_id_, reservation.epoch);
+  } catch (const store::StoreUnavailable& error) {
+    // The row stays in store and view; refresh releases it when it is old enough.
+    log::warn("reservation not released", {{"request_id", request_.id}, {"reason", error.what()}});
+  }
+}
+
+boost::asio::awaitable<std::optional<http::Response>> Creation::bind(const Meeting& row,
+                                                                     const node::Target& target) {
+  const auto now = gateway_.options_.clock().wall;
+  try {
+    auto bound = co_await gateway_.store_.run(
+        [&](store::Store& store) { return store.bind(scoped_id_, row.epoch, binding_, now); });
+    if (bound) {
+      log::info("meeting created", {{"request_id", request_.id},
+                                    {"meeting_id", scoped_id_},
+                                    {"internal_id", binding_.internal_id},
+                                    {"backend_id", target.backend_id}});
+      gateway_.view_.put(std::move(*bound));
+      co_return xml_response(std::move(answer_));
+    }
+  } catch (const store::StoreUnavailable& error) {
+    // The reservation is durable and names this node: refresh binds it when the store is back.
+    log::warn("meeting created, binding postponed",
+              {{"request_id", request_.id}, {"reason", error.what()}});
+    Meeting assumed = row;
+    assumed.phase = MeetingPhase::bound;
+    assumed.internal_id = binding_.internal_id;
+    assumed.document = binding_.document;
+    assumed.bound_at = now;
+    gateway_.view_.put(std::move(assumed));
+    co_return xml_response(std::move(answer_));
+  }
+  // The tenant or an operator ended the id while the node was creating it. Where it has been
+  // created again on the same node meanwhile, that meeting is not ours to end.
+  const auto* successor = gateway_.view_.meeting(scoped_id_);
+  if (successor != nullptr && successor->meeting.backend_id == target.backend_id) {
+    co_return std::nullopt;
+  }
+  bbb::Parameters parameters;
+  parameters.set("meetingID", scoped_id_);
+  const auto ended =
+      co_await gateway_.nodes_.call(target, {"end", std::move(parameters), {}, {}, request_.id, {}},
+                                    gateway_.options_.end_timeouts);
+  log::warn("meeting was ended while it was created",
+            {{"request_id", request_.id},
+             {"meeting_id", scoped_id_},
+             {"copy_ended", ended && ended->answer.success()}});
+  co_return std::nullopt;
+}
+
+}  // namespace b3::gateway

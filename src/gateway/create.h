@@ -1,0 +1,72 @@
+// One create request of a tenant: reserve durably, relay, bind.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <expected>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "gateway/gateway.h"
+
+namespace b3::gateway {
+
+// What became of asking one node.
+enum class Attempt {
+  created,    // the node has the meeting; `answer` is for the tenant
+  refused,    // the node answered FAILED: the meeting is not there; `answer` is for the tenant
+  not_acted,  // the node can not have the meeting: another node may be tried
+  unknown,    // the node may or may not have it: no other node may be tried
+};
+
+// Lives for one request. Event loop thread only.
+class Creation {
+ public:
+  Creation(Gateway& gateway, const http::Request& request, TenantCall call, std::string body,
+           std::string content_type);
+
+  boost::asio::awaitable<http::Response> run();
+
+ private:
+  template <class T>
+  using Awaitable = boost::asio::awaitable<T>;
+
+  // Reserves and places an id that nobody holds. nullopt: somebody was faster (look again).
+  Awaitable<std::optional<http::Response>> claim();
+  // Reserves a node for the id. nullopt: somebody else holds the id by now (look again).
+  Awaitable<std::expected<std::optional<Meeting>, http::Response>> reserve();
+  // Asks the reserved node and, while nodes turn out not to have acted, the next ones.
+  Awaitable<http::Response> place(Meeting reservation);
+  // Repeats the create at the node that holds the id already. nullopt: the row went away while
+  // the node worked (look again).
+  Awaitable<std::optional<http::Response>> repeat(Meeting meeting);
+  // One call to one node; on created and refused answer_ is set, on created binding_ as well.
+  Awaitable<Attempt> ask(const node::Target& target);
+  // After an answer that is not BBB's: does the node have the meeting?
+  Awaitable<Attempt> verify(const node::Target& target);
+  // nullopt when the row has moved on meanwhile; then our copy on the node has been ended.
+  Awaitable<std::optional<http::Response>> bind(const Meeting& row, const node::Target& target);
+  // The reservation goes to the best node not tried yet. nullopt: nobody is left.
+  Awaitable<std::optional<Meeting>> move_on(const Meeting& reservation);
+  Awaitable<void> release(const Meeting& reservation);
+
+  placement::Ranking rank() const;
+  std::optional<node::Target> target_of(const std::string& backend_id) const;
+  void accept(bbb::Answer& answer);
+  bool out_of_time() const;
+
+  Gateway& gateway_;
+  const http::Request& request_;
+  TenantCall call_;  // ids scoped
+  std::string body_;
+  std::string content_type_;
+  std::string meeting_id_;  // the tenant's
+  std::string scoped_id_;
+  std::string parent_backend_id_;  // a breakout room goes where its parent is
+  placement::Demand demand_;
+  SteadyTime deadline_;
+  std::string answer_;
+  store::Binding binding_;
+};
+
+}  // namespace b3::gateway

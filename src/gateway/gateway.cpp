@@ -1,0 +1,151 @@
+#include "gateway/gateway.h"
+
+#include "base/log.h"
+#include "gateway/replies.h"
+#include "gateway/route.h"
+
+namespace b3::gateway {
+namespace {
+
+constexpr std::string_view retry_prefix = "/b3s/retry-join/";
+constexpr std::size_t form_body_limit = 1024 * 1024;
+constexpr std::size_t xml_body_limit = 32 * 1024 * 1024;
+
+bool is_read(const http::Request& request) {
+  return request.method == "GET" || request.method == "HEAD";
+}
+
+http::Response body_failure(http::BodyError error) {
+  if (error == http::BodyError::timeout) {
+    auto response = refuse("validationError", "The request body did not arrive in time");
+    response.status = 408;
+    response.close = true;
+    return response;
+  }
+  if (error == http::BodyError::too_large) {
+    auto response = refuse("validationError", "The request body is too large");
+    response.status = 413;
+    response.close = true;
+    return response;
+  }
+  auto response = refuse("validationError", "The request body is not complete");
+  response.status = 400;
+  response.close = true;
+  return response;
+}
+
+}  // namespace
+
+Gateway::Gateway(store::Executor& store, view::View& view, view::InFlight& in_flight,
+                 node::Nodes& nodes, GatewayOptions options)
+    : store_(store),
+      view_(view),
+      in_flight_(in_flight),
+      nodes_(nodes),
+      options_(std::move(options)) {
+  view_.on_meeting_changed([this](std::string_view scoped_id) { waiters_.notify(scoped_id); });
+}
+
+bool Gateway::owns(std::string_view path) {
+  return parse_route(path).has_value() || path.starts_with(retry_prefix);
+}
+
+bool Gateway::answer_now(const http::Request& request, http::Response& response) {
+  const auto path = request.path();
+  if (path.starts_with(retry_prefix)) {
+    response = retry_join(request);
+    return true;
+  }
+  const auto route = parse_route(path);
+  if (!route) return false;
+  if (route->call == CallName::index) {
+    write_xml(response, bbb::index_answer());
+    return true;
+  }
+  if (route->call == CallName::unsupported) {
+    response = refuse("unsupportedRequest", "This request is not supported.");
+    return true;
+  }
+  if (request.method == "POST") return false;
+  if (!is_read(request)) {
+    response = refuse("unsupportedRequest", "This request is not supported.");
+    response.status = 405;
+    response.headers.push_back({"Allow", "GET, HEAD, POST"});
+    return true;
+  }
+  if (request.has_body) return false;
+
+  // Calls that need a node are authenticated again by answer(): they can afford it, and the
+  // fast path stays free of state.
+  if (route->call == CallName::create || route->call == CallName::end ||
+      route->call == CallName::get_meeting_info) {
+    return false;
+  }
+  const auto call = authenticate(view_, *route, request.query());
+  if (!call) {
+    response = refuse(call.error());
+    return true;
+  }
+  if (route->call == CallName::join) return join_now(request, *call, response);
+  return read_now(*call, response);
+}
+
+boost::asio::awaitable<http::Response> Gateway::answer(const http::Request& request,
+                                                       http::BodyReader& body) {
+  const auto route = parse_route(request.path());
+  if (!route) co_return meeting_not_found();
+  Exchange exchange{request, {}, {}};
+  const auto type = request.content_type();
+  const bool is_form = type == "application/x-www-form-urlencoded";
+  const bool is_xml = type == "application/xml" || type == "text/xml";
+
+  if (request.has_body && is_form) {
+    auto form = co_await body.read_all(form_body_limit);
+    if (!form) co_return body_failure(form.error());
+    auto call = authenticate_form(view_, *route, request.query(), *form);
+    if (!call) co_return refuse(call.error());
+    co_return co_await dispatch(exchange, route->call, std::move(*call));
+  }
+
+  auto call = authenticate(view_, *route, request.query());
+  if (!call) co_return refuse(call.error());
+  if (request.has_body && route->call == CallName::create) {
+    auto content = co_await body.read_all(xml_body_limit);
+    if (!content) co_return body_failure(content.error());
+    if (!content->empty() && !is_xml) {
+      co_return refuse("unsupportedContentType",
+                       "POST request Content-Type is missing or unsupported");
+    }
+    if (!content->empty()) {
+      exchange.body = std::move(*content);
+      exchange.content_type = "application/xml";
+    }
+  }
+  co_return co_await dispatch(std::move(exchange), route->call, std::move(*call));
+}
+
+boost::asio::awaitable<http::Response> Gateway::dispatch(Exchange exchange, CallName name,
+                                                         TenantCall call) {
+  http::Response response;
+  switch (name) {
+    case CallName::create:
+      co_return co_await create(std::move(exchange), std::move(call));
+    case CallName::end:
+      co_return co_await end(std::move(exchange), std::move(call));
+    case CallName::get_meeting_info:
+      co_return co_await get_meeting_info(std::move(exchange), std::move(call));
+    case CallName::join:
+      if (join_now(exchange.request, call, response)) co_return response;
+      co_return co_await relay_join(exchange.request, std::move(call));
+    case CallName::is_meeting_running:
+    case CallName::get_meetings:
+      if (read_now(call, response)) co_return response;
+      co_return co_await is_meeting_running(std::move(exchange), std::move(call));
+    case CallName::index:
+    case CallName::unsupported:
+      break;
+  }
+  co_return refuse("unsupportedRequest", "This request is not supported.");
+}
+
+}  // namespace b3::gateway

@@ -1,0 +1,94 @@
+// The tenant side: BBB calls below /bbb/<frontend key>/ and the waiting page's /b3s/retry-join/.
+//
+// Owned by the daemon; event loop thread only. Reads are answered from the view; writes go to the
+// store first and are then applied to the view. Nothing here holds a database connection while a
+// node works.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <expected>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "gateway/authenticate.h"
+#include "gateway/pages.h"
+#include "gateway/waiters.h"
+#include "http/server.h"
+#include "node/node.h"
+#include "placement/placement.h"
+#include "store/executor.h"
+#include "token/retry.h"
+#include "view/in_flight.h"
+#include "view/view.h"
+
+namespace b3::gateway {
+
+struct GatewayOptions {
+  placement::Policy policy = placement::Policy::expected_load;
+  node::Timeouts timeouts;                                                  // of relayed calls
+  node::Timeouts probe_timeouts{milliseconds{1'500}, milliseconds{2'500}};  // reads with a fallback
+  node::Timeouts end_timeouts{milliseconds{2'000}, milliseconds{5'000}};
+  milliseconds create_deadline{45'000};  // all attempts and waits of one create
+  milliseconds waiting_page_lifetime{15 * 60'000};
+  std::string retry_key;  // token::retry_key()
+  std::function<Now()> clock = read_clocks;
+};
+
+class Gateway {
+ public:
+  // All of them must outlive the Gateway. Registers itself as the view's observer.
+  Gateway(store::Executor& store, view::View& view, view::InFlight& in_flight, node::Nodes& nodes,
+          GatewayOptions options);
+
+  // True for paths that this class answers.
+  static bool owns(std::string_view path);
+  bool answer_now(const http::Request& request, http::Response& response);
+  boost::asio::awaitable<http::Response> answer(const http::Request& request,
+                                                http::BodyReader& body);
+
+ private:
+  template <class T>
+  using Awaitable = boost::asio::awaitable<T>;
+  // The HTTP side of a tenant's call.
+  struct Exchange {
+    const http::Request& request;
+    std::string body;
+    std::string content_type;
+  };
+  enum class JoinStep { redirect, wait, missing };
+
+  // join.cpp
+  bool join_now(const http::Request& request, const TenantCall& call, http::Response& response);
+  JoinStep plan_join(std::string_view scoped_id) const;
+  void write_redirect(const TenantCall& call, std::string scoped_id, http::Response& response);
+  http::Response waiting(const http::Request& request, std::string_view frontend_id,
+                         const bbb::Parameters& parameters, WallTime first_seen, int attempt);
+  Awaitable<http::Response> relay_join(const http::Request& request, TenantCall call);
+  http::Response retry_join(const http::Request& request);
+
+  // create.cpp
+  Awaitable<http::Response> create(Exchange exchange, TenantCall call);
+
+  // reads.cpp
+  bool read_now(const TenantCall& call, http::Response& response);
+  Awaitable<http::Response> is_meeting_running(Exchange exchange, TenantCall call);
+  Awaitable<http::Response> get_meeting_info(Exchange exchange, TenantCall call);
+
+  // end.cpp
+  Awaitable<http::Response> end(Exchange exchange, TenantCall call);
+
+  Awaitable<http::Response> dispatch(Exchange exchange, CallName name, TenantCall call);
+
+  store::Executor& store_;
+  view::View& view_;
+  view::InFlight& in_flight_;
+  node::Nodes& nodes_;
+  GatewayOptions options_;
+  Waiters waiters_;
+
+  friend class Creation;
+};
+
+}  // namespace b3::gateway

@@ -1,0 +1,140 @@
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "bbb/meeting_id.h"
+#include "gateway/gateway.h"
+#include "gateway/replies.h"
+
+namespace b3::gateway {
+namespace {
+
+constexpr std::string_view retry_prefix = "/b3s/retry-join/";
+
+Language language_of(const http::Request& request) {
+  const auto* accepted = request.header("Accept-Language");
+  return choose_language(accepted ? *accepted : std::string_view{});
+}
+
+// Clients that handle the redirect themselves want BBB's XML instead of pages.
+bool wants_xml(const bbb::Parameters& parameters) {
+  return parameters.get("redirect") == "false";
+}
+
+// May people be sent to this node now? Its administrative state does not matter: a stopped
+// backend keeps serving the meetings it has.
+bool is_usable(const Backend& backend, WallTime now) {
+  if (backend.node_state == NodeState::error || backend.node_state == NodeState::stopped) {
+    return false;
+  }
+  return !backend.agent_heartbeat ||
+         now - *backend.agent_heartbeat <= placement::agent_silence_limit;
+}
+
+}  // namespace
+
+Gateway::JoinStep Gateway::plan_join(std::string_view scoped_id) const {
+  const auto* entry = view_.meeting(scoped_id);
+  if (entry == nullptr) return JoinStep::missing;
+  if (entry->meeting.phase != MeetingPhase::bound) return JoinStep::wait;
+  const auto* backend = view_.backend(entry->meeting.backend_id);
+  if (backend == nullptr) return JoinStep::wait;
+  return is_usable(backend->backend, options_.clock().wall) ? JoinStep::redirect : JoinStep::wait;
+}
+
+void Gateway::write_redirect(const TenantCall& call, std::string scoped_id,
+                             http::Response& response) {
+  const auto& backend = *view_.backend(view_.meeting(scoped_id)->meeting.backend_id);
+  auto parameters = call.parameters;
+  parameters.set("meetingID", std::move(scoped_id));
+  redirect(response, node::signed_url(node::target_of(backend.backend, backend.settings), "join",
+                                      parameters));
+}
+
+bool Gateway::join_now(const http::Request& request, const TenantCall& call,
+                       http::Response& response) {
+  const bool xml = wants_xml(call.parameters);
+  if (const auto problem = check_id(call)) {
+    response = refuse(*problem);
+    return true;
+  }
+  auto scoped_id = bbb::scope(call.frontend_key, call.parameters.get("meetingID"));
+  switch (plan_join(scoped_id)) {
+    case JoinStep::missing:
+      response = xml ? meeting_not_found() : not_found_page(language_of(request), request.id);
+      return true;
+    case JoinStep::wait:
+      if (xml) {
+        response = internal_failure("The meeting is not ready yet.", request.id);
+      } else {
+        response = waiting(request, call.frontend_id, call.parameters, options_.clock().wall, 0);
+      }
+      return true;
+    case JoinStep::redirect:
+      if (xml) return false;
+      write_redirect(call, std::move(scoped_id), response);
+      return true;
+  }
+  return false;
+}
+
+http::Response Gateway::waiting(const http::Request& request, std::string_view frontend_id,
+                                const bbb::Parameters& parameters, WallTime first_seen,
+                                int attempt) {
+  const token::RetryJoin join{std::string(frontend_id), parameters.encode(), first_seen, attempt};
+  const auto path = std::string(retry_prefix) + token::seal(join, options_.retry_key);
+  return waiting_page(language_of(request), path, request.id);
+}
+
+http::Response Gateway::retry_join(const http::Request& request) {
+  const auto language = language_of(request);
+  const auto now = options_.clock().wall;
+  auto token = request.path();
+  token.remove_prefix(retry_prefix.size());
+  const auto join = token::open(token, options_.retry_key, now, options_.waiting_page_lifetime);
+  if (!join) return expired_page(language, request.id);
+  const auto* frontend = view_.frontend(join->frontend_id);
+  auto parameters = bbb::parse_parameters(join->query);
+  if (frontend == nullptr || !frontend->frontend.active || !parameters) {
+    return expired_page(language, request.id);
+  }
+
+  const TenantCall call{frontend->frontend.id, frontend->frontend.key, "join",
+                        std::move(*parameters)};
+  auto scoped_id = bbb::scope(call.frontend_key, call.parameters.get("meetingID"));
+  http::Response response;
+  switch (plan_join(scoped_id)) {
+    case JoinStep::missing:
+      return not_found_page(language, request.id);
+    case JoinStep::wait:
+      return waiting(request, call.frontend_id, call.parameters, join->first_seen,
+                     join->attempt + 1);
+    case JoinStep::redirect:
+      write_redirect(call, std::move(scoped_id), response);
+      break;
+  }
+  return response;
+}
+
+// join with redirect=false: the node's XML names the URL and the session to use.
+boost::asio::awaitable<http::Response> Gateway::relay_join(const http::Request& request,
+                                                           TenantCall call) {
+  const auto scoped_id = scope_ids(call);
+  const auto* entry = view_.meeting(scoped_id);
+  const auto* backend = entry ? view_.backend(entry->meeting.backend_id) : nullptr;
+  if (backend == nullptr) co_return meeting_not_found();
+  const auto target = node::target_of(backend->backend, backend->settings);
+  const auto key = call.frontend_key;
+  auto result = co_await nodes_.call(
+      target, {"join", std::move(call.parameters), {}, {}, request.id, {}}, options_.timeouts);
+  if (!result) {
+    log::warn("join not relayed", {{"request_id", request.id},
+                                   {"backend_id", target.backend_id},
+                                   {"meeting_id", scoped_id},
+                                   {"reason", result.error().detail}});
+    co_return internal_failure("The meeting can not be reached at the moment.", request.id);
+  }
+  result->answer.unscope_ids(key);
+  co_return xml_response(result->answer.xml());
+}
+
+}  // namespace b3::gateway

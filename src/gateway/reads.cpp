@@ -1,0 +1,95 @@
+#include "base/log.h"
+#include "bbb/meeting_id.h"
+#include "gateway/gateway.h"
+#include "gateway/replies.h"
+
+namespace b3::gateway {
+namespace {
+
+std::string running_answer(bool running) {
+  return bbb::success({{"running", running ? "true" : "false"}});
+}
+
+}  // namespace
+
+// True when the view alone answers the call: getMeetings always, isMeetingRunning unless the
+// meeting has nobody in it as far as we know, where a moderator may have joined a second ago.
+bool Gateway::read_now(const TenantCall& call, http::Response& response) {
+  if (call.call == "getMeetings") {
+    std::vector<std::string_view> documents;
+    for (const auto* entry : view_.meetings_of_frontend(call.frontend_id)) {
+      if (entry->meeting.phase == MeetingPhase::bound) documents.push_back(entry->meeting.document);
+    }
+    write_xml(response, bbb::meetings_answer(documents, call.frontend_key));
+    return true;
+  }
+  if (const auto problem = check_id(call)) {
+    response = refuse(*problem);
+    return true;
+  }
+  const auto* entry =
+      view_.meeting(bbb::scope(call.frontend_key, call.parameters.get("meetingID")));
+  if (entry != nullptr && entry->meeting.phase == MeetingPhase::bound && !entry->meeting.running) {
+    return false;
+  }
+  write_xml(response, running_answer(entry != nullptr && entry->meeting.running));
+  return true;
+}
+
+boost::asio::awaitable<http::Response> Gateway::is_meeting_running(Exchange exchange,
+                                                                   TenantCall call) {
+  const auto scoped_id = scope_ids(call);
+  const auto* entry = view_.meeting(scoped_id);
+  const auto* backend = entry ? view_.backend(entry->meeting.backend_id) : nullptr;
+  if (backend == nullptr) co_return xml_response(running_answer(false));
+  if (backend->backend.node_state == NodeState::error) {
+    co_return xml_response(running_answer(entry->meeting.running));
+  }
+  const auto target = node::target_of(backend->backend, backend->settings);
+  auto result = co_await nodes_.call(
+      target, {"isMeetingRunning", std::move(call.parameters), {}, {}, exchange.request.id, {}},
+      options_.probe_timeouts);
+  if (result && result->answer.success()) {
+    co_return xml_response(running_answer(result->answer.text("running") == "true"));
+  }
+  entry = view_.meeting(scoped_id);
+  co_return xml_response(running_answer(entry != nullptr && entry->meeting.running));
+}
+
+// Asks the node, because callers want to know who is in the meeting now; while the node can not
+// be reached, what it last told is better than an error page in every course.
+boost::asio::awaitable<http::Response> Gateway::get_meeting_info(Exchange exchange,
+                                                                 TenantCall call) {
+  if (const auto problem = check_id(call)) co_return refuse(*problem);
+  const auto scoped_id = scope_ids(call);
+  const auto* entry = view_.meeting(scoped_id);
+  if (entry == nullptr || entry->meeting.phase != MeetingPhase::bound) {
+    co_return meeting_not_found();
+  }
+  const auto* backend = view_.backend(entry->meeting.backend_id);
+  if (backend != nullptr && backend->backend.node_state != NodeState::error) {
+    const auto target = node::target_of(backend->backend, backend->settings);
+    auto result = co_await nodes_.call(
+        target, {"getMeetingInfo", std::move(call.parameters), {}, {}, exchange.request.id, {}},
+        options_.probe_timeouts);
+    if (result && result->answer.text("messageKey") != "checksumError") {
+      result->answer.unscope_ids(call.frontend_key);
+      co_return xml_response(result->answer.xml());
+    }
+    log::warn("getMeetingInfo answered from memory",
+              {{"request_id", exchange.request.id},
+               {"backend_id", target.backend_id},
+               {"meeting_id", scoped_id},
+               {"reason", result ? "the node refuses our secret" : result.error().detail}});
+  }
+  entry = view_.meeting(scoped_id);
+  if (entry == nullptr) co_return meeting_not_found();
+  auto answer = bbb::meeting_info_answer(entry->meeting.document, call.frontend_key);
+  if (!answer) {
+    co_return internal_failure("The meeting can not be reached at the moment.",
+                               exchange.request.id);
+  }
+  co_return xml_response(std::move(*answer));
+}
+
+}  // namespace b3::gateway
