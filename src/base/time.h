@@ -23,8 +23,12 @@ struct Now {
 
 Now read_clocks();
 
-inline std::int64_t to_unix_milliseconds(WallTime time) { return time.time_since_epoch().count(); }
-inline WallTime from_unix_milliseconds(std::int64_t value) { return WallTime{milliseconds{value}}; }
+inline std::int64_t to_unix_milliseconds(WallTime time) {
+  return time.time_since_epoch().count();
+}
+inline WallTime from_unix_milliseconds(std::int64_t value) {
+  return WallTime{milliseconds{value}};
+}
 
 // "2026-11-21T22:03:53.120Z" (RFC 3339, UTC, milliseconds).
 std::string to_rfc3339(WallTime time);

@@ -34,6 +34,7 @@ struct NodeMeeting {
   std::string name;
   bool running = false;
   bool breakout = false;
+  bool ended = false;  // hasBeenForciblyEnded: about to disappear from the node
   MeetingCounts counts;
   std::string document;  // the whole <meeting> element
 };

@@ -26,6 +26,12 @@ struct Unscoped {
 // nullopt for ids that no frontend of this system made.
 std::optional<Unscoped> unscope(std::string_view scoped_id);
 
+// The id as nodes will see it: BBB drops control characters from every parameter and trims it
+// (bbb-web, ParamsUtil.stripControlChars), so " math " and "math" are one meeting. Call it on a
+// tenant's id before checking and scoping; a node would otherwise report another id than asked for.
+// Control characters inside are left for check_meeting_id() to refuse.
+std::string_view trim_meeting_id(std::string_view meeting_id);
+
 // What BBB itself would say against a tenant's meeting id, as (messageKey, message); nullopt when
 // it is fine. Checks the tenant's id and the length of the scoped id.
 struct IdProblem {

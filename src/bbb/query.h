@@ -38,12 +38,12 @@ class Parameters {
 };
 
 enum class QueryError {
-  malformed_escape,    // "%zz"
-  invalid_text,        // not UTF-8, or a NUL or other control character in a name
-  invalid_name,        // empty, longer than 256 bytes, or outside [A-Za-z0-9_.:-]
-  duplicate_parameter, // the same decoded name twice with different values
+  malformed_escape,     // "%zz"
+  invalid_text,         // not UTF-8, or a NUL or other control character in a name
+  invalid_name,         // empty, longer than 256 bytes, or outside [A-Za-z0-9_.:-]
+  duplicate_parameter,  // the same decoded name twice with different values
   duplicate_checksum,
-  too_many_parameters, // more than 1,000
+  too_many_parameters,  // more than 1,000
 };
 // A sentence for the BBB error answer; names no value the sender gave.
 std::string_view to_message(QueryError error);

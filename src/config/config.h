@@ -16,13 +16,26 @@
 
 namespace b3::config {
 
-enum class Kind { text, secret, integer, number, boolean, duration, address, url, choice, path };
+// Values of the kinds secret and database (its URL may hold a password) are never shown.
+enum class Kind {
+  text,
+  secret,
+  integer,
+  number,
+  boolean,
+  duration,
+  address,
+  url,
+  database,
+  choice,
+  path
+};
 
 struct Variable {
-  std::string_view name;           // B3SCALE_...
+  std::string_view name;  // B3SCALE_...
   Kind kind;
   std::string_view default_value;  // as one would write it; "" when there is none
-  std::string_view choices;        // kind choice: "a|b|c"; integer, number, duration: "min..max"
+  std::string_view choices;        // choice: "a|b|c"; integer, number, duration: "min..max"
   std::string_view programs;       // which programs read it: "b3scaled", "b3scalectl", ...
   std::string_view help;           // one sentence
 };
@@ -31,10 +44,12 @@ std::span<const Variable> variables();
 // The environment: exported variables win over env files; of several files the later one wins.
 using Environment = std::map<std::string, std::string>;
 // KEY=value lines; "export " in front, comments, blank lines, single quotes (literal) and double
-// quotes (\" \\ \n \$ escapes) understood; no expansion. Errors name file and line.
+// quotes (\" \\ \n \$ escapes) understood; no expansion. Errors name file and line and never
+// quote the line: it may hold a secret.
 std::expected<Environment, std::string> parse_env_file(std::string_view text,
                                                        std::string_view file_name);
-// The process environment over the files. Files given explicitly must exist.
+// The process environment over the files: /etc/default/b3scale and /etc/sysconfig/b3scale where
+// they exist, then the explicit ones, which must exist.
 std::expected<Environment, std::vector<std::string>> read_environment(
     const std::vector<std::string>& explicit_files);
 
@@ -59,6 +74,14 @@ struct DaemonConfig {
 };
 // All problems at once, one sentence each, none with a secret in it.
 std::expected<DaemonConfig, std::vector<std::string>> read_daemon_config(const Environment& env);
+
+// What an operator should hear about but can run with: variables nobody reads (with the nearest
+// known name), a short API secret, time limits that contradict each other. No secret in it.
+std::vector<std::string> find_warnings(const Environment& env);
+
+// The value given for a variable of the table, or its default when it is absent or empty.
+// "" for a name that is not in the table.
+std::string value_of(const Environment& env, std::string_view name);
 
 // "5s", "250ms", "2m", "1h"; a bare number is seconds.
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);

@@ -18,8 +18,8 @@ namespace b3::http {
 
 struct ClientRequest {
   std::string method = "GET";
-  Url url;             // scheme, host and port; its path is ignored
-  std::string target;  // raw request-target: path and query
+  Url url;                      // scheme, host and port; its path is ignored
+  std::string target;           // raw request-target: path and query
   std::vector<Header> headers;  // Host, Content-Length, Connection and User-Agent are added
   std::string body;
   std::chrono::milliseconds connect_timeout{3'000};    // resolve, connect, TLS handshake

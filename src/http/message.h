@@ -1,6 +1,7 @@
 // HTTP/1.1 messages (RFC 9110, RFC 9112) as the rest of the system sees them.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -37,6 +38,11 @@ struct Response {
   std::vector<Header> headers;  // without Content-Length, Date, Server and Connection
   std::string body;
   bool close = false;  // end the connection after this response
+
+  // What a broken server does; only the simulator asks for these.
+  bool abort = false;  // send nothing at all and close the connection
+  // Send only so many bytes of the body under the full Content-Length, then close.
+  std::optional<std::size_t> truncate_to;
 };
 
 std::string_view reason_phrase(int status);

@@ -16,9 +16,9 @@
 namespace b3::http {
 
 struct ServerLimits {
-  std::size_t header_bytes = 64 * 1024;       // start line and headers -> 431
-  std::size_t body_bytes = 32 * 1024 * 1024;  // -> 413; a handler may ask for less
-  std::size_t connections = 10'000;           // more are accepted and closed at once
+  std::size_t header_bytes = 64 * 1024;              // start line and headers -> 431
+  std::size_t body_bytes = 32 * 1024 * 1024;         // -> 413; a handler may ask for less
+  std::size_t connections = 10'000;                  // more are accepted and closed at once
   std::chrono::milliseconds header_timeout{10'000};  // first byte of a request to its last header
   std::chrono::milliseconds body_timeout{30'000};    // the whole body
   std::chrono::milliseconds idle_timeout{75'000};    // between requests

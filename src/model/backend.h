@@ -31,8 +31,8 @@ using FieldErrors = std::map<std::string, std::string>;
 // kept in Backend::settings_json.
 struct BackendSettings {
   std::vector<std::string> tags;
-  std::optional<std::int64_t> max_meetings;   // placement stops at this many meetings
-  std::optional<std::int64_t> max_attendees;  // ... or at this much expected load (attendees)
+  std::optional<std::int64_t> max_meetings;        // placement stops at this many meetings
+  std::optional<std::int64_t> max_attendees;       // ... or at this much expected load (attendees)
   HashAlgorithm checksum = HashAlgorithm::sha256;  // towards this node
 };
 std::expected<BackendSettings, FieldErrors> parse_backend_settings(std::string_view json);

@@ -34,8 +34,10 @@ struct Meeting {
   std::string frontend_id;
   std::string backend_id;
   MeetingPhase phase = MeetingPhase::reserved;
-  std::int64_t epoch = 1;  // grows by one each time the id moves to another node
-  std::string owner;       // random token of the request that holds the reservation
+  // Identifies this placement of the id in compare-and-set writes: unix milliseconds of the
+  // reservation at first, so that a later meeting of the same id differs, + 1 for each move.
+  std::int64_t epoch = 1;
+  std::string owner;  // random token of the request that holds the reservation
 
   std::string internal_id;  // BBB's internalMeetingID; empty until bound
   std::string name;

@@ -4,6 +4,7 @@
 // it. The same input gives the same output, ties included: they are broken by the request's seed.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -36,18 +37,18 @@ struct Candidate {
 };
 
 struct Demand {
-  std::vector<std::string> required_tags;
+  std::vector<std::string> required_tags{};
   std::int64_t expected_size = 15;
-  std::vector<std::string> tried;  // backend ids that already refused this request
+  std::vector<std::string> tried{};  // backend ids that already refused this request
   std::uint64_t seed = 0;
 };
 
 // Why a candidate was left out; to_string() gives the stable name used in JSON and metrics.
 enum class Rejection {
-  admin_state,    // the operator does not want new meetings there
-  not_synced,     // never seen alive
-  unhealthy,      // node state is not ready
-  agent_silent,   // its agent's heartbeat is older than 5 s
+  admin_state,   // the operator does not want new meetings there
+  not_synced,    // never seen alive
+  unhealthy,     // node state is not ready
+  agent_silent,  // its agent's heartbeat is older than 5 s
   missing_tags,
   max_meetings,
   max_attendees,
@@ -107,8 +108,13 @@ double classic_load(const Candidate& candidate);
 
 // -- explaining -----------------------------------------------------------------------------
 
+// At most this many entries of either list go into an explanation: it is stored with every meeting.
+inline constexpr std::size_t explained_entries = 32;
+
 // {"at":..., "policy":..., "chosen":..., "seed":..., "expected_size":..., "ranked":[{"backend_id",
 // "host","score"}...], "rejected":[{"backend_id","host","reason","detail"}...]}
+// The seed is written as a string of digits (64 bits do not survive most JSON readers). The chosen
+// backend is always there; "left_out" counts the entries that did not fit, where there are any.
 std::string explain_json(const Ranking& ranking, const Demand& demand, std::string_view chosen,
                          WallTime now);
 

@@ -33,8 +33,8 @@ class Executor {
   boost::asio::awaitable<std::invoke_result_t<Call, Store&>> run(Call call) {
     co_return co_await boost::asio::co_spawn(
         pool_,
-        [this, call = std::move(call)]() mutable
-        -> boost::asio::awaitable<std::invoke_result_t<Call, Store&>> {
+        [this, call = std::move(
+                   call)]() mutable -> boost::asio::awaitable<std::invoke_result_t<Call, Store&>> {
           Lease lease{*this};
           co_return call(*lease.store);
         },

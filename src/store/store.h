@@ -90,18 +90,19 @@ struct RefreshResult {
   std::int64_t latency_microseconds = 0;
   std::int64_t meetings_count = 0;
   std::int64_t attendees_count = 0;
-  bool reachable = false;               // only then synced_at and the lists below count
-  std::vector<SeenMeeting> changed;     // update rows of this backend, epoch and id must match
-  std::vector<Meeting> adopted;         // insert if the scoped id is free
+  bool reachable = false;            // only then synced_at and the lists below count
+  std::vector<SeenMeeting> changed;  // update rows of this backend, epoch and id must match
+  std::vector<Meeting> adopted;      // insert if the scoped id is free
   struct Lost {
     std::string scoped_id;
     std::int64_t epoch = 0;
+    std::string internal_id;
   };
-  std::vector<Lost> lost;  // delete bound rows whose epoch still matches
+  std::vector<Lost> lost;  // delete bound rows whose epoch and internal id still match
 };
 struct RefreshOutcome {
-  std::vector<Meeting> written;          // rows as they are now: changed, bound and adopted ones
-  std::vector<std::string> removed;      // scoped ids deleted as lost
+  std::vector<Meeting> written;      // rows as they are now: changed, bound and adopted ones
+  std::vector<std::string> removed;  // scoped ids deleted as lost
 };
 
 // An ended meeting whose node may still hold a copy: a refresh that sees it ends it there and

@@ -26,7 +26,14 @@ struct Claims {
   bool has_scope(std::string_view scope) const;
 };
 
-enum class JwtError { malformed, wrong_algorithm, bad_signature, expired, not_yet_valid, no_secret };
+enum class JwtError {
+  malformed,
+  wrong_algorithm,
+  bad_signature,
+  expired,
+  not_yet_valid,
+  no_secret
+};
 std::string_view to_message(JwtError error);
 
 std::string issue(const Claims& claims, std::string_view secret);

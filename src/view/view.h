@@ -5,6 +5,7 @@
 // The store is the truth: callers apply a row here after the store has accepted it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -32,7 +33,9 @@ struct BackendEntry {
 };
 struct MeetingEntry {
   Meeting meeting;
-  std::uint64_t changed_at_version = 0;  // version() right after placement, phase or epoch changed
+  // version() right after the row was new or its phase, epoch, backend or internal id changed; an
+  // update of counters or the document keeps the old value.
+  std::uint64_t changed_at_version = 0;
 };
 
 class View {
@@ -43,15 +46,18 @@ class View {
   void put(Backend backend);
   // Ignored when the view already holds this scoped id with a higher epoch.
   void put(Meeting meeting);
+  // Its meetings go with it, as they do in the store.
   void erase_frontend(std::string_view id);
   void erase_backend(std::string_view id);
   // Erases only when the held epoch is not higher than `epoch`.
   void erase_meeting(std::string_view scoped_id, std::int64_t epoch);
-  // Replaces everything (start, reload).
+  // Replaces everything (start, reload). Rows that say the same as before keep their
+  // changed_at_version; the observer hears of every meeting that was there or is there now.
   void load(std::vector<Frontend> frontends, std::vector<Backend> backends,
             std::vector<Meeting> meetings);
 
-  // Called after a meeting was put or erased, with its scoped id.
+  // Called after a meeting was put or erased, with its scoped id; the view is consistent then and
+  // may be read and written.
   void on_meeting_changed(std::function<void(std::string_view)> observer);
 
   // -- reading ---------------------------------------------------------------------------
@@ -79,23 +85,44 @@ class View {
  private:
   struct StringHash {
     using is_transparent = void;
-    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+    std::size_t operator()(std::string_view text) const {
+      return std::hash<std::string_view>{}(text);
+    }
   };
   template <class Value>
   using Index = std::unordered_map<std::string, Value, StringHash, std::equal_to<>>;
+  // What a meeting adds to its backend's load, side by side with the others of that backend:
+  // candidates() walks these for every placement.
+  struct HeldMeeting;
+  struct Share {
+    HeldMeeting* held;
+    WallTime reserved_at;
+    std::int64_t attendees;
+    std::int64_t expected_size;
+  };
+  struct HeldMeeting : MeetingEntry {
+    std::size_t share = 0;  // index in its backend's shares
+  };
   using EntrySet = std::unordered_set<const MeetingEntry*>;
 
-  void link(const MeetingEntry& entry);
-  void unlink(const MeetingEntry& entry);
+  void store(Frontend frontend);
+  void store(Backend backend);
+  void store(Meeting meeting);
+  void link(HeldMeeting& held);
+  void unlink(const HeldMeeting& held);
+  void remove_meeting(std::string_view scoped_id);
+  void remove_meetings(std::vector<std::string> scoped_ids);
+  void notify(const std::vector<std::string>& scoped_ids);
   placement::Candidate make_candidate(const BackendEntry& entry, WallTime now) const;
 
   Index<std::unique_ptr<FrontendEntry>> frontends_;  // by id
   Index<const FrontendEntry*> frontends_by_key_;
-  Index<std::unique_ptr<BackendEntry>> backends_;  // by id
-  Index<std::unique_ptr<MeetingEntry>> meetings_;  // by scoped id
+  Index<std::unique_ptr<BackendEntry>> backends_;      // by id
+  std::vector<const BackendEntry*> backends_by_host_;  // ordered by host, then id
+  Index<std::unique_ptr<HeldMeeting>> meetings_;       // by scoped id
   Index<const MeetingEntry*> meetings_by_internal_id_;
   Index<EntrySet> meetings_by_frontend_;
-  Index<EntrySet> meetings_by_backend_;
+  Index<std::vector<Share>> shares_by_backend_;
   std::function<void(std::string_view)> observer_;
   std::uint64_t version_ = 0;
 };

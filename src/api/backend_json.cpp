@@ -1,0 +1,156 @@
+#include "api/backend_json.h"
+
+#include <cmath>
+
+#include "api/json.h"
+#include "base/encoding.h"
+#include "base/url.h"
+
+namespace b3::api {
+namespace {
+
+constexpr double default_load_factor = 1.0;
+constexpr double max_load_factor = 1000.0;
+
+// Fields that GET shows and a client may send back unchanged are overlooked.
+void refuse_unknown_fields(Fields& fields) {
+  fields.refuse_others(
+      {"id",          "node_state", "admin_state",       "agent_heartbeat",   "agent_ref",
+       "last_error",  "latency",    "latency_ms",        "meetings_count",    "attendees_count",
+       "load_factor", "bbb",        "settings",          "created_at",        "updated_at",
+       "synced_at",   "eligible",   "ineligible_reason", "ineligible_detail", "expected_load"});
+}
+
+std::optional<std::string> read_host(Fields& bbb) {
+  const auto text = bbb.filled_text("host");
+  if (!text) return {};
+  auto host = normalize_backend_host(*text);
+  if (!host) {
+    bbb.refuse("host", host.error());
+    return {};
+  }
+  return std::move(*host);
+}
+
+std::optional<double> read_load_factor(Fields& fields) {
+  constexpr std::string_view name = "load_factor";
+  if (fields.is_null(name)) return default_load_factor;
+  const auto factor = fields.number(name);
+  if (factor && !(*factor > 0 && *factor <= max_load_factor)) {
+    fields.refuse(name, "must be greater than 0 and at most 1000");
+    return {};
+  }
+  return factor;
+}
+
+std::optional<AdminState> read_admin_state(Fields& fields) {
+  constexpr std::string_view name = "admin_state";
+  const auto text = fields.text(name);
+  if (!text) return {};
+  const auto state = parse_admin_state(*text);
+  if (!state) fields.refuse(name, "must be init, ready, stopped or decommissioned");
+  return state;
+}
+
+void check_settings(std::string_view merged, FieldErrors& errors) {
+  if (const auto settings = parse_backend_settings(merged); !settings) {
+    add_settings_errors(settings.error(), errors);
+  }
+}
+
+}  // namespace
+
+json::object to_json(const Backend& backend, const placement::Candidate& candidate, WallTime now) {
+  const auto rejected = placement::reject(candidate, placement::Demand{}, now);
+  json::object object{{"id", backend.id},
+                      {"node_state", to_string(backend.node_state)},
+                      {"admin_state", to_string(backend.admin_state)},
+                      {"agent_heartbeat", time_or_null(backend.agent_heartbeat)},
+                      {"agent_ref", nullptr},
+                      {"last_error", text_or_null(backend.last_error)},
+                      {"latency", backend.latency_microseconds * 1000},
+                      {"latency_ms", double(backend.latency_microseconds) / 1000.0},
+                      {"meetings_count", backend.meetings_count},
+                      {"attendees_count", backend.attendees_count},
+                      {"load_factor", backend.load_factor},
+                      {"bbb", {{"host", backend.host}, {"secret", backend.secret}}},
+                      {"settings", stored_document(backend.settings_json)},
+                      {"created_at", to_rfc3339(backend.created_at)},
+                      {"updated_at", to_rfc3339(backend.updated_at)},
+                      {"synced_at", time_or_null(backend.synced_at)},
+                      {"eligible", !rejected},
+                      {"ineligible_reason", nullptr},
+                      {"ineligible_detail", nullptr},
+                      {"expected_load", candidate.expected_load}};
+  if (rejected) {
+    object["ineligible_reason"] = placement::to_string(rejected->reason);
+    object["ineligible_detail"] = rejected->detail;
+  }
+  return object;
+}
+
+std::expected<Backend, Problem> new_backend(const json::object& body, WallTime now) {
+  FieldErrors errors;
+  Fields fields{body, "", errors};
+  refuse_unknown_fields(fields);
+
+  Backend backend;
+  backend.id = random_uuid();
+  backend.created_at = backend.updated_at = now;
+  if (const auto* object = fields.object("bbb")) {
+    Fields bbb{*object, "bbb.", errors};
+    bbb.refuse_others({"host", "secret"});
+    bbb.require("host");
+    bbb.require("secret");
+    backend.host = read_host(bbb).value_or("");
+    backend.secret = bbb.filled_text("secret").value_or("");
+  } else if (!fields.has("bbb")) {
+    errors.emplace("bbb.host", "is required");
+    errors.emplace("bbb.secret", "is required");
+  }
+  backend.load_factor = read_load_factor(fields).value_or(default_load_factor);
+  backend.admin_state = read_admin_state(fields).value_or(AdminState::init);
+  if (backend.admin_state == AdminState::decommissioned) {
+    fields.refuse("admin_state", "must not be decommissioned on a new backend");
+  }
+  if (const auto* given = fields.document("settings")) {
+    json::object settings;
+    merge_object(settings, *given);
+    backend.settings_json = json::serialize(settings);
+    check_settings(backend.settings_json, errors);
+  }
+  if (!errors.empty()) return refuse_fields(std::move(errors));
+  return backend;
+}
+
+std::expected<store::BackendPatch, Problem> backend_patch(const json::object& body) {
+  FieldErrors errors;
+  Fields fields{body, "", errors};
+  refuse_unknown_fields(fields);
+
+  store::BackendPatch patch;
+  if (const auto* object = fields.object("bbb")) {
+    Fields bbb{*object, "bbb.", errors};
+    bbb.refuse_others({"host", "secret"});
+    patch.host = read_host(bbb);
+    patch.secret = bbb.filled_text("secret");
+  }
+  patch.load_factor = read_load_factor(fields);
+  patch.admin_state = read_admin_state(fields);
+  if (const auto* given = fields.document("settings")) {
+    patch.settings_merge_json = json::serialize(*given);
+  }
+  if (!errors.empty()) return refuse_fields(std::move(errors));
+  return patch;
+}
+
+FieldErrors check_merged_settings(const Backend& stored, const store::BackendPatch& patch) {
+  FieldErrors errors;
+  if (!patch.settings_merge_json) return errors;
+  json::object merged = stored_document(stored.settings_json);
+  merge_object(merged, json::parse(*patch.settings_merge_json).get_object());
+  check_settings(json::serialize(merged), errors);
+  return errors;
+}
+
+}  // namespace b3::api

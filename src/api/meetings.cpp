@@ -1,0 +1,147 @@
+// /api/v1/meetings
+#include <expected>
+
+#include "api/json.h"
+#include "api/resources.h"
+#include "base/log.h"
+#include "base/url.h"
+
+namespace b3::api {
+namespace {
+
+std::string_view state_of(const Meeting& meeting) {
+  return to_string(meeting.phase);
+}
+
+json::object to_json(const Meeting& meeting, const view::View& view) {
+  const auto* frontend = view.frontend(meeting.frontend_id);
+  const auto* backend = view.backend(meeting.backend_id);
+  return {{"id", meeting.scoped_id},
+          {"meeting_id", meeting.meeting_id},
+          {"internal_id", text_or_null(meeting.internal_id)},
+          {"frontend_id", meeting.frontend_id},
+          {"frontend_key", text_or_null(frontend ? frontend->frontend.key : "")},
+          {"backend_id", meeting.backend_id},
+          {"backend_host", text_or_null(backend ? backend->backend.host : "")},
+          {"state", state_of(meeting)},
+          {"epoch", meeting.epoch},
+          {"name", meeting.name},
+          {"running", meeting.running},
+          {"counts",
+           {{"participants", meeting.counts.participants},
+            {"moderators", meeting.counts.moderators},
+            {"listeners", meeting.counts.listeners},
+            {"voices", meeting.counts.voices},
+            {"videos", meeting.counts.videos}}},
+          {"expected_size", meeting.expected_size},
+          {"reserved_at", to_rfc3339(meeting.reserved_at)},
+          {"bound_at", time_or_null(meeting.bound_at)},
+          {"seen_at", time_or_null(meeting.seen_at)}};
+}
+
+bool may_see(const Exchange& exchange, const Meeting& meeting) {
+  if (exchange.caller.admin) return true;
+  const auto* owner = exchange.view.frontend(meeting.frontend_id);
+  return owner && exchange.caller.may_see(owner->frontend.account_ref);
+}
+
+// By scoped id or, where no meeting has such a one, by internal id.
+const Meeting* find_visible(const Exchange& exchange, std::string_view id) {
+  const auto* entry = exchange.view.meeting(id);
+  if (!entry) entry = exchange.view.meeting_by_internal_id(id);
+  if (!entry || !may_see(exchange, entry->meeting)) return nullptr;
+  return &entry->meeting;
+}
+
+struct MeetingFilter {
+  std::optional<std::string> backend_id;
+  std::optional<std::string> backend_host;
+  std::optional<std::string> frontend_id;
+  std::optional<std::string> frontend_key;
+  std::optional<bool> running;
+
+  bool admits(const Meeting& meeting, const view::View& view) const {
+    const auto* frontend = view.frontend(meeting.frontend_id);
+    const auto* backend = view.backend(meeting.backend_id);
+    return (!backend_id || meeting.backend_id == *backend_id) &&
+           (!backend_host || (backend && backend->backend.host == *backend_host)) &&
+           (!frontend_id || meeting.frontend_id == *frontend_id) &&
+           (!frontend_key || (frontend && frontend->frontend.key == *frontend_key)) &&
+           (!running || meeting.running == *running);
+  }
+};
+
+// The row that was deleted; nullopt when there is none. A row that moves on between reading and
+// deleting is followed: whoever deletes a meeting means it wherever it is.
+std::optional<Meeting> end_stored(store::Store& store, const std::string& scoped_id, WallTime now) {
+  constexpr int attempts = 3;
+  for (int attempt = 0; attempt < attempts; ++attempt) {
+    const auto stored = store.find_meeting(scoped_id);
+    if (!stored) return {};
+    if (auto ended = store.end(scoped_id, stored->epoch, now)) return ended;
+  }
+  throw store::StoreUnavailable("a meeting row kept changing while it was to be deleted");
+}
+
+}  // namespace
+
+boost::asio::awaitable<Answer> list_meetings(Exchange& exchange) {
+  auto filters = Filters::read(exchange, {"backend_id", "backend_host", "frontend_id",
+                                          "frontend_key", "running", "limit", "offset"});
+  if (!filters) co_return std::unexpected(std::move(filters.error()));
+  const MeetingFilter filter{
+      .backend_id = filters->text("backend_id"),
+      .backend_host = filters->text("backend_host").transform([](const std::string& host) {
+        return normalize_backend_host(host).value_or(host);
+      }),
+      .frontend_id = filters->text("frontend_id"),
+      .frontend_key = filters->text("frontend_key"),
+      .running = filters->boolean("running")};
+
+  json::array found;
+  for (const auto* entry : exchange.view.meetings()) {
+    if (!filter.admits(entry->meeting, exchange.view)) continue;
+    if (!may_see(exchange, entry->meeting)) continue;
+    found.push_back(to_json(entry->meeting, exchange.view));
+  }
+  co_return list_answer(std::move(found), *filters);
+}
+
+boost::asio::awaitable<Answer> show_meeting(Exchange& exchange) {
+  const auto* meeting = find_visible(exchange, exchange.arguments.at(0));
+  if (!meeting) co_return refuse_unknown("meeting");
+  auto object = to_json(*meeting, exchange.view);
+  // The ranking names every node of the cluster, which is no tenant's business.
+  if (exchange.caller.admin) object["placement"] = stored_document(meeting->placement_json);
+  co_return json_response(200, object);
+}
+
+boost::asio::awaitable<Answer> show_meeting_placement(Exchange& exchange) {
+  const auto* meeting = find_visible(exchange, exchange.arguments.at(0));
+  if (!meeting) co_return refuse_unknown("meeting");
+  co_return json_response(200, stored_document(meeting->placement_json));
+}
+
+boost::asio::awaitable<Answer> delete_meeting(Exchange& exchange) {
+  const std::string& id = exchange.arguments.at(0);
+  const auto* known = find_visible(exchange, id);
+  // A meeting another instance has just placed is not in this view yet.
+  const std::string scoped_id = known ? known->scoped_id : id;
+  const auto known_epoch = known ? known->epoch : 0;
+
+  const auto ended = co_await exchange.store.run(
+      [&](store::Store& store) { return end_stored(store, scoped_id, exchange.now.wall); });
+  if (!ended) {
+    exchange.view.erase_meeting(scoped_id, known_epoch);
+    co_return refuse_unknown("meeting");
+  }
+  exchange.view.erase_meeting(scoped_id, ended->epoch);
+  log::info("meeting deleted", {{"who", exchange.caller.subject},
+                                {"meeting", scoped_id},
+                                {"backend_id", ended->backend_id},
+                                {"frontend_id", ended->frontend_id},
+                                {"request_id", exchange.request.id}});
+  co_return json_response(200, to_json(*ended, exchange.view));
+}
+
+}  // namespace b3::api

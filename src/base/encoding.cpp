@@ -1,0 +1,263 @@
+#include "base/encoding.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+
+#include <array>
+#include <cctype>
+#include <climits>
+#include <stdexcept>
+
+#include "base/utf8.h"
+
+namespace b3 {
+
+namespace {
+
+constexpr std::string_view lower_hex_digits = "0123456789abcdef";
+constexpr std::string_view upper_hex_digits = "0123456789ABCDEF";
+constexpr std::string_view base64url_digits =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+const EVP_MD* openssl_digest(HashAlgorithm algorithm) {
+  switch (algorithm) {
+    case HashAlgorithm::sha1:
+      return EVP_sha1();
+    case HashAlgorithm::sha256:
+      return EVP_sha256();
+    case HashAlgorithm::sha384:
+      return EVP_sha384();
+    case HashAlgorithm::sha512:
+      return EVP_sha512();
+  }
+  throw std::invalid_argument("unknown hash algorithm");
+}
+
+const unsigned char* octets(std::string_view text) {
+  return reinterpret_cast<const unsigned char*>(text.empty() ? "" : text.data());
+}
+
+int hex_digit_value(char digit) {
+  if (digit >= '0' && digit <= '9') return digit - '0';
+  if (digit >= 'a' && digit <= 'f') return digit - 'a' + 10;
+  if (digit >= 'A' && digit <= 'F') return digit - 'A' + 10;
+  return -1;
+}
+
+bool is_unreserved(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+         c == '.' || c == '_' || c == '~';
+}
+
+// One character per value of a base64url digit, -1 for everything else.
+constexpr std::array<signed char, 256> base64url_values = [] {
+  std::array<signed char, 256> values{};
+  values.fill(-1);
+  for (std::size_t i = 0; i < base64url_digits.size(); ++i)
+    values[static_cast<unsigned char>(base64url_digits[i])] = static_cast<signed char>(i);
+  return values;
+}();
+
+std::string random_bytes(std::size_t count) {
+  std::string bytes(count, '\0');
+  if (count > INT_MAX ||
+      RAND_bytes(reinterpret_cast<unsigned char*>(bytes.data()), int(count)) != 1)
+    throw std::runtime_error("the system's random number generator failed");
+  return bytes;
+}
+
+}  // namespace
+
+std::optional<HashAlgorithm> parse_hash_algorithm(std::string_view name) {
+  for (const auto algorithm :
+       {HashAlgorithm::sha1, HashAlgorithm::sha256, HashAlgorithm::sha384, HashAlgorithm::sha512})
+    if (name == to_string(algorithm)) return algorithm;
+  return std::nullopt;
+}
+
+std::string_view to_string(HashAlgorithm algorithm) {
+  switch (algorithm) {
+    case HashAlgorithm::sha1:
+      return "sha1";
+    case HashAlgorithm::sha256:
+      return "sha256";
+    case HashAlgorithm::sha384:
+      return "sha384";
+    case HashAlgorithm::sha512:
+      return "sha512";
+  }
+  throw std::invalid_argument("unknown hash algorithm");
+}
+
+std::string digest_hex(HashAlgorithm algorithm, std::string_view data) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
+  unsigned size = 0;
+  if (EVP_Digest(octets(data), data.size(), digest.data(), &size, openssl_digest(algorithm),
+                 nullptr) != 1)
+    throw std::runtime_error("OpenSSL cannot compute the digest");
+  return to_hex({reinterpret_cast<const char*>(digest.data()), size});
+}
+
+std::string hmac(HashAlgorithm algorithm, std::string_view key, std::string_view data) {
+  if (key.size() > INT_MAX) throw std::invalid_argument("HMAC key too long");
+  std::array<unsigned char, EVP_MAX_MD_SIZE> code;
+  unsigned size = 0;
+  if (HMAC(openssl_digest(algorithm), octets(key), int(key.size()), octets(data), data.size(),
+           code.data(), &size) == nullptr)
+    throw std::runtime_error("OpenSSL cannot compute the HMAC");
+  return {reinterpret_cast<const char*>(code.data()), size};
+}
+
+std::string to_hex(std::string_view bytes) {
+  std::string text;
+  text.reserve(bytes.size() * 2);
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    text += lower_hex_digits[byte >> 4];
+    text += lower_hex_digits[byte & 15];
+  }
+  return text;
+}
+
+std::string base64url_encode(std::string_view bytes) {
+  std::string text;
+  text.reserve((bytes.size() * 4 + 2) / 3);
+  std::uint32_t buffer = 0;
+  int bits = 0;
+  for (const char c : bytes) {
+    buffer = buffer << 8 | static_cast<unsigned char>(c);
+    bits += 8;
+    while (bits >= 6) {
+      bits -= 6;
+      text += base64url_digits[buffer >> bits & 63];
+    }
+  }
+  if (bits > 0) text += base64url_digits[buffer << (6 - bits) & 63];
+  return text;
+}
+
+std::optional<std::string> base64url_decode(std::string_view text) {
+  if (text.size() % 4 == 1) return std::nullopt;
+  std::string bytes;
+  bytes.reserve(text.size() * 3 / 4);
+  std::uint32_t buffer = 0;
+  int bits = 0;
+  for (const char c : text) {
+    const int value = base64url_values[static_cast<unsigned char>(c)];
+    if (value < 0) return std::nullopt;
+    buffer = buffer << 6 | static_cast<std::uint32_t>(value);
+    bits += 6;
+    if (bits >= 8) {
+      bits -= 8;
+      bytes += static_cast<char>(buffer >> bits & 255);
+    }
+  }
+  const bool canonical = (buffer & ((1u << bits) - 1)) == 0;
+  if (!canonical) return std::nullopt;
+  return bytes;
+}
+
+std::string form_encode(std::string_view text) {
+  std::string encoded;
+  encoded.reserve(text.size() + text.size() / 4);
+  for (const char c : text) {
+    if (is_unreserved(c)) {
+      encoded += c;
+    } else if (c == ' ') {
+      encoded += '+';
+    } else {
+      const auto byte = static_cast<unsigned char>(c);
+      encoded += '%';
+      encoded += upper_hex_digits[byte >> 4];
+      encoded += upper_hex_digits[byte & 15];
+    }
+  }
+  return encoded;
+}
+
+std::optional<std::string> form_decode(std::string_view text) {
+  std::string decoded;
+  decoded.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '+') {
+      decoded += ' ';
+    } else if (text[i] == '%') {
+      if (text.size() - i < 3) return std::nullopt;
+      const int high = hex_digit_value(text[i + 1]);
+      const int low = hex_digit_value(text[i + 2]);
+      if (high < 0 || low < 0) return std::nullopt;
+      decoded += static_cast<char>(high << 4 | low);
+      i += 2;
+    } else {
+      decoded += text[i];
+    }
+  }
+  return decoded;
+}
+
+bool is_valid_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t length = first_utf8_character(text).length;
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
+bool equal_constant_time(std::string_view left, std::string_view right) {
+  return left.size() == right.size() &&
+         CRYPTO_memcmp(octets(left), octets(right), left.size()) == 0;
+}
+
+std::string random_hex(std::size_t bytes) {
+  return to_hex(random_bytes(bytes));
+}
+
+std::string random_uuid() {
+  std::string bytes = random_bytes(16);
+  bytes[6] = static_cast<char>((bytes[6] & 0x0F) | 0x40);  // version 4
+  bytes[8] = static_cast<char>((bytes[8] & 0x3F) | 0x80);  // RFC 9562 variant
+  std::string text = to_hex(bytes);
+  for (const std::size_t position : {8, 13, 18, 23}) text.insert(position, 1, '-');
+  return text;
+}
+
+bool is_uuid(std::string_view text) {
+  if (text.size() != 36) return false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+    if (dash ? text[i] != '-' : hex_digit_value(text[i]) < 0) return false;
+  }
+  return true;
+}
+
+std::string html_escape(std::string_view text) {
+  std::string escaped;
+  escaped.reserve(text.size());
+  for (const char c : text) {
+    switch (c) {
+      case '&':
+        escaped += "&amp;";
+        break;
+      case '<':
+        escaped += "&lt;";
+        break;
+      case '>':
+        escaped += "&gt;";
+        break;
+      case '"':
+        escaped += "&quot;";
+        break;
+      case '\'':
+        escaped += "&#39;";
+        break;
+      default:
+        escaped += c;
+    }
+  }
+  return escaped;
+}
+
+}  // namespace b3

@@ -1,0 +1,149 @@
+#include "bbb/checksum.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "bbb/query.h"
+
+namespace b3::bbb {
+
+namespace {
+
+bool is_hex(std::string_view text) {
+  return text.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos;
+}
+
+std::string to_lower_hex(std::string_view hex) {
+  std::string lower{hex};
+  for (char& digit : lower)
+    if (digit >= 'A' && digit <= 'F') digit = static_cast<char>(digit - 'A' + 'a');
+  return lower;
+}
+
+bool is_checksum_piece(std::string_view piece) {
+  return form_decode(piece.substr(0, piece.find('='))) == "checksum";
+}
+
+std::string_view value_of(std::string_view piece) {
+  const std::size_t equals = piece.find('=');
+  return equals == std::string_view::npos ? std::string_view() : piece.substr(equals + 1);
+}
+
+// java.net.URLEncoder, which BBB rebuilds its string with, differs from form_encode() in two
+// characters: '*' stands for itself and '~' does not.
+std::string encode_like_java(std::string_view text) {
+  std::string encoded;
+  for (const char c : text) {
+    if (c == '*')
+      encoded += c;
+    else if (c == '~')
+      encoded += "%7E";
+    else
+      encoded += form_encode({&c, 1});
+  }
+  return encoded;
+}
+
+using Encode = std::string (*)(std::string_view);
+
+std::string leave_as_is(std::string_view text) {
+  return std::string(text);
+}
+
+std::string rebuild(const Parameters& parameters, Encode encode_name, Encode encode_value) {
+  std::vector<const Parameter*> sorted;
+  for (const Parameter& parameter : parameters) sorted.push_back(&parameter);
+  std::ranges::sort(sorted, {},
+                    [](const Parameter* parameter) -> std::string_view { return parameter->name; });
+  std::string text;
+  for (const Parameter* parameter : sorted) {
+    if (!text.empty()) text += '&';
+    text += encode_name(parameter->name) + '=' + encode_value(parameter->value);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::expected<SplitQuery, ChecksumError> split_checksum(std::string_view raw_query) {
+  struct Place {
+    std::size_t begin;
+    std::string_view piece;
+  };
+  std::optional<Place> place;
+  for (std::size_t begin = 0; begin <= raw_query.size();) {
+    const std::string_view piece = raw_query.substr(begin, raw_query.find('&', begin) - begin);
+    if (is_checksum_piece(piece)) {
+      if (place) return std::unexpected(ChecksumError::repeated);
+      place = Place{begin, piece};
+    }
+    begin += piece.size() + 1;
+  }
+  if (!place) return std::unexpected(ChecksumError::missing);
+
+  std::string_view before = raw_query.substr(0, place->begin);
+  std::string_view after = raw_query.substr(place->begin + place->piece.size());
+  if (!before.empty())
+    before.remove_suffix(1);
+  else if (!after.empty())
+    after.remove_prefix(1);
+  return SplitQuery{std::string(before).append(after), std::string(value_of(place->piece))};
+}
+
+std::optional<HashAlgorithm> algorithm_of(std::string_view checksum) {
+  if (!is_hex(checksum)) return std::nullopt;
+  switch (checksum.size()) {
+    case 40:
+      return HashAlgorithm::sha1;
+    case 64:
+      return HashAlgorithm::sha256;
+    case 96:
+      return HashAlgorithm::sha384;
+    case 128:
+      return HashAlgorithm::sha512;
+    default:
+      return std::nullopt;
+  }
+}
+
+std::expected<void, ChecksumError> verify(std::string_view call, const SplitQuery& query,
+                                          std::string_view secret) {
+  if (secret.empty()) return std::unexpected(ChecksumError::no_secret);
+  const auto algorithm = algorithm_of(query.checksum);
+  if (!algorithm) return std::unexpected(ChecksumError::malformed);
+  const std::string expected = sign(*algorithm, call, query.rest, secret);
+  if (!equal_constant_time(expected, to_lower_hex(query.checksum)))
+    return std::unexpected(ChecksumError::mismatch);
+  return {};
+}
+
+std::expected<void, ChecksumError> verify_form(std::string_view call, std::string_view raw_body,
+                                               std::string_view secret) {
+  const auto split = split_checksum(raw_body);
+  if (!split) return std::unexpected(split.error());
+  const auto as_sent = verify(call, *split, secret);
+  if (as_sent || as_sent.error() != ChecksumError::mismatch) return as_sent;
+
+  const auto parameters = parse_parameters(split->rest);
+  if (!parameters) return as_sent;
+  // BBB encodes the values only (bbb-web, ValidationService).
+  for (const std::string& rebuilt : {rebuild(*parameters, leave_as_is, encode_like_java),
+                                     rebuild(*parameters, form_encode, form_encode)})
+    if (verify(call, {rebuilt, split->checksum}, secret)) return {};
+  return as_sent;
+}
+
+std::string sign(HashAlgorithm algorithm, std::string_view call, std::string_view query,
+                 std::string_view secret) {
+  return digest_hex(algorithm, std::string(call).append(query).append(secret));
+}
+
+std::string signed_query(HashAlgorithm algorithm, std::string_view call, std::string_view query,
+                         std::string_view secret) {
+  std::string text{query};
+  if (!text.empty()) text += '&';
+  return text += "checksum=" + sign(algorithm, call, query, secret);
+}
+
+}  // namespace b3::bbb

@@ -1,0 +1,115 @@
+#include "bbb/query.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "base/encoding.h"
+
+namespace b3::bbb {
+
+namespace {
+
+constexpr std::size_t max_parameters = 1'000;
+constexpr std::size_t max_name_length = 256;
+
+bool is_control(unsigned char c) {
+  return c < 0x20 || c == 0x7F;
+}
+
+bool is_name_character(char c) {
+  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' ||
+         c == '.' || c == ':' || c == '-';
+}
+
+std::expected<Parameter, QueryError> parse_parameter(std::string_view piece) {
+  const std::size_t equals = piece.find('=');
+  auto name = form_decode(piece.substr(0, equals));
+  auto value =
+      form_decode(equals == std::string_view::npos ? std::string_view() : piece.substr(equals + 1));
+  if (!name || !value) return std::unexpected(QueryError::malformed_escape);
+  // No value may hold a NUL: XML cannot carry it and C programs behind us would cut the value.
+  if (!is_valid_utf8(*name) || !is_valid_utf8(*value) || value->contains('\0') ||
+      std::ranges::any_of(*name, is_control))
+    return std::unexpected(QueryError::invalid_text);
+  if (name->empty() || name->size() > max_name_length ||
+      !std::ranges::all_of(*name, is_name_character))
+    return std::unexpected(QueryError::invalid_name);
+  return Parameter{std::move(*name), std::move(*value)};
+}
+
+}  // namespace
+
+const std::string* Parameters::find(std::string_view name) const {
+  const auto found = std::ranges::find(list_, name, &Parameter::name);
+  return found == list_.end() ? nullptr : &found->value;
+}
+
+std::string_view Parameters::get(std::string_view name) const {
+  const std::string* value = find(name);
+  return value == nullptr ? std::string_view() : std::string_view(*value);
+}
+
+void Parameters::set(std::string_view name, std::string value) {
+  const auto found = std::ranges::find(list_, name, &Parameter::name);
+  if (found == list_.end())
+    list_.push_back({std::string(name), std::move(value)});
+  else
+    found->value = std::move(value);
+}
+
+void Parameters::erase(std::string_view name) {
+  std::erase_if(list_, [name](const Parameter& parameter) { return parameter.name == name; });
+}
+
+std::string Parameters::encode() const {
+  std::string query;
+  for (const Parameter& parameter : list_) {
+    if (!query.empty()) query += '&';
+    query += form_encode(parameter.name);
+    query += '=';
+    query += form_encode(parameter.value);
+  }
+  return query;
+}
+
+std::string_view to_message(QueryError error) {
+  switch (error) {
+    case QueryError::malformed_escape:
+      return "A parameter contains a malformed percent escape";
+    case QueryError::invalid_text:
+      return "A parameter contains text that is not valid UTF-8 or holds control characters";
+    case QueryError::invalid_name:
+      return "A parameter name is empty, too long or contains characters that are not allowed";
+    case QueryError::duplicate_parameter:
+      return "A parameter is given more than once with different values";
+    case QueryError::duplicate_checksum:
+      return "The checksum is given more than once";
+    case QueryError::too_many_parameters:
+      return "There are too many parameters";
+  }
+  return "The parameters cannot be read";
+}
+
+std::expected<Parameters, QueryError> parse_parameters(std::string_view raw) {
+  Parameters parameters;
+  std::unordered_map<std::string, std::string> seen;
+  std::size_t pieces = 0;
+  while (!raw.empty()) {
+    const std::string_view piece = raw.substr(0, raw.find('&'));
+    raw.remove_prefix(std::min(piece.size() + 1, raw.size()));
+    if (piece.empty()) continue;
+    if (++pieces > max_parameters) return std::unexpected(QueryError::too_many_parameters);
+    auto parameter = parse_parameter(piece);
+    if (!parameter) return std::unexpected(parameter.error());
+    const auto [earlier, is_new] = seen.try_emplace(parameter->name, parameter->value);
+    if (!is_new && parameter->name == "checksum")
+      return std::unexpected(QueryError::duplicate_checksum);
+    if (!is_new && earlier->second != parameter->value)
+      return std::unexpected(QueryError::duplicate_parameter);
+    if (is_new && parameter->name != "checksum")
+      parameters.set(parameter->name, std::move(parameter->value));
+  }
+  return parameters;
+}
+
+}  // namespace b3::bbb

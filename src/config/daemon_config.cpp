@@ -1,0 +1,58 @@
+#include "config/config.h"
+#include "config/values.h"
+
+namespace b3::config {
+namespace {
+
+std::vector<std::string> find_problems(const Environment& env) {
+  std::vector<std::string> problems;
+  for (const auto& variable : variables()) {
+    if (variable.programs != "b3scaled") continue;
+    const std::string value = value_of(env, variable.name);
+    if (value.empty()) continue;
+    if (auto problem = problem_with(variable, value)) problems.push_back(std::move(*problem));
+  }
+  return problems;
+}
+
+}  // namespace
+
+std::string value_of(const Environment& env, std::string_view name) {
+  const auto* variable = find_variable(name);
+  if (!variable) return {};
+  const auto given = env.find(std::string(name));
+  if (given == env.end()) return std::string(variable->default_value);
+  const auto value = variable->kind == Kind::secret ? given->second : trim(given->second);
+  return std::string(value.empty() ? variable->default_value : value);
+}
+
+std::expected<DaemonConfig, std::vector<std::string>> read_daemon_config(const Environment& env) {
+  auto problems = find_problems(env);
+  if (!problems.empty()) return std::unexpected(std::move(problems));
+
+  const auto text = [&env](std::string_view name) { return value_of(env, name); };
+  const auto duration = [&env](std::string_view name) {
+    return parse_duration(value_of(env, name)).value();
+  };
+  DaemonConfig config;
+  config.listen_http = text("B3SCALE_LISTEN_HTTP");
+  config.db_url = text("B3SCALE_DB_URL");
+  config.db_pool_size = int(parse_integer(text("B3SCALE_DB_POOL_SIZE")).value());
+  config.reverse_proxy_mode = parse_boolean(text("B3SCALE_REVERSE_PROXY_MODE")).value();
+  config.log_level = parse_log_level(text("B3SCALE_LOG_LEVEL")).value();
+  config.log_format = lower_case(text("B3SCALE_LOG_FORMAT")) == "plain" ? log::Format::plain
+                                                                        : log::Format::structured;
+  config.api_jwt_secret = text("B3SCALE_API_JWT_SECRET");
+  config.public_url = text("B3SCALE_PUBLIC_URL");
+  config.refresh_interval = duration("B3SCALE_REFRESH_INTERVAL");
+  config.refresh_timeout = duration("B3SCALE_REFRESH_TIMEOUT");
+  config.node_connect_timeout = duration("B3SCALE_NODE_CONNECT_TIMEOUT");
+  config.node_response_timeout = duration("B3SCALE_NODE_RESPONSE_TIMEOUT");
+  config.reservation_timeout = duration("B3SCALE_RESERVATION_TIMEOUT");
+  config.shutdown_timeout = duration("B3SCALE_SHUTDOWN_TIMEOUT");
+  config.placement_policy = lower_case(text("B3SCALE_PLACEMENT_POLICY"));
+  config.ca_file = text("B3SCALE_CA_FILE");
+  return config;
+}
+
+}  // namespace b3::config

@@ -1,0 +1,118 @@
+#include "ctl/api_client.h"
+
+#include <fmt/format.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <exception>
+
+#include "base/url.h"
+#include "ctl/fields.h"
+#include "http/client.h"
+
+namespace b3::ctl {
+
+namespace asio = boost::asio;
+namespace json = boost::json;
+
+namespace {
+
+constexpr std::chrono::seconds response_timeout{60};  // a forced delete may take a while
+
+std::string next_step(int status) {
+  switch (status) {
+    case 401:
+      return "get a token with \"b3scalectl auth authorize\" or set B3SCALE_API_ACCESS_TOKEN";
+    case 403:
+      return "use an administrator's token (b3scalectl auth authorize)";
+    case 404:
+      return "see what there is with \"b3scalectl show\"";
+    case 409:
+      return "see \"b3scalectl show\" for what is in the way";
+    case 503:
+      return "try again in a moment; the log of b3scaled says more";
+    default:
+      return status >= 500 ? "the log of b3scaled says more" : "correct the command and repeat it";
+  }
+}
+
+Failure unreachable(const std::string& url, const http::ClientError& error) {
+  const auto detail =
+      error.detail.empty() ? std::string(http::to_string(error.failure)) : error.detail;
+  Failure failure{.what = fmt::format("the API at {} cannot be reached: {}", url, detail),
+                  .next = "check that b3scaled runs, and the address (--api or B3SCALE_API_URL)"};
+  if (error.failure == http::ClientFailure::tls) {
+    failure.next = "check the certificate; B3SCALE_CA_FILE names a file with certificates to trust";
+  } else if (error.request_sent()) {
+    failure.what = fmt::format("the API at {} did not answer: {}", url, detail);
+    failure.next = "the command may have taken effect; look with \"b3scalectl show\"";
+  }
+  return failure;
+}
+
+using Sent = std::expected<http::ClientResponse, http::ClientError>;
+
+// Starts the event loop for one request and ends with it.
+Sent send_blocking(http::ClientRequest request, const std::string& ca_file) {
+  asio::io_context loop;
+  http::Client client{loop, {.ca_file = ca_file, .user_agent = "b3scalectl/" B3_VERSION}};
+  std::optional<Sent> sent;
+  std::exception_ptr failure;
+  asio::co_spawn(loop, client.send(std::move(request)),
+                 [&](std::exception_ptr thrown, Sent result) {
+                   failure = thrown;
+                   sent = std::move(result);
+                   loop.stop();
+                 });
+  loop.run();
+  if (failure) std::rethrow_exception(failure);
+  return std::move(sent.value());
+}
+
+}  // namespace
+
+std::expected<ApiAnswer, Failure> read_answer(int status, std::string_view body) {
+  boost::system::error_code error;
+  json::value value = json::parse(body, error);
+  if (error || !value.is_structured()) {
+    return std::unexpected(
+        Failure{fmt::format("the answer (HTTP {}) is not from a b3scale API", status),
+                "check the address (--api or B3SCALE_API_URL)"});
+  }
+  if (status >= 200 && status < 300) return ApiAnswer{status, std::move(value)};
+  auto what = field_text(value, "message");
+  if (what == "-") what = fmt::format("the API answered with HTTP {}", status);
+  if (status >= 500 && find_field(value, "request_id")) {
+    what += fmt::format(" (request {})", field_text(value, "request_id"));
+  }
+  return std::unexpected(Failure{std::move(what), next_step(status)});
+}
+
+std::expected<ApiAnswer, Failure> HttpApi::call(std::string_view method, const std::string& target,
+                                                const std::optional<json::object>& body) {
+  const auto url = parse_url(url_);
+  if (!url) {
+    return std::unexpected(Failure{fmt::format("the API's address is not usable: {}", url.error()),
+                                   "give it with --api or B3SCALE_API_URL, like "
+                                   "https://b3scale.example.org"});
+  }
+  std::string base = url->path;
+  while (base.ends_with('/')) base.pop_back();
+
+  http::ClientRequest request;
+  request.method = method;
+  request.url = *url;
+  request.target = base + target;
+  request.headers = {{"Authorization", "Bearer " + token_}, {"Accept", "application/json"}};
+  request.response_timeout = response_timeout;
+  request.max_body = 256 * 1024 * 1024;
+  if (body) {
+    request.headers.push_back({"Content-Type", "application/json"});
+    request.body = json::serialize(*body);
+  }
+  const auto sent = send_blocking(std::move(request), ca_file_);
+  if (!sent) return std::unexpected(unreachable(url->origin(), sent.error()));
+  return read_answer(sent->status, sent->body);
+}
+
+}  // namespace b3::ctl

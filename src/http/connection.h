@@ -1,0 +1,118 @@
+// One client connection: reads requests in order, lets the handler answer, writes.
+// Owned by its own coroutine; event loop thread only.
+#pragma once
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/basic_stream_socket.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "http/input_buffer.h"
+#include "http/request_id.h"
+#include "http/request_parser.h"
+#include "http/response_writer.h"
+#include "http/server.h"
+
+namespace b3::http {
+
+// The concrete executor: any_io_executor's indirection costs more than parsing a request.
+using LoopExecutor = boost::asio::io_context::executor_type;
+template <typename T>
+using LoopTask = boost::asio::awaitable<T, LoopExecutor>;
+using LoopSocket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, LoopExecutor>;
+inline constexpr auto as_loop_tuple =
+    boost::asio::as_tuple(boost::asio::use_awaitable_t<LoopExecutor>{});
+
+class Connection;
+
+// What the connections of one server share.
+struct Shop {
+  Handler& handler;
+  const ServerLimits limits;
+  std::chrono::milliseconds tick;  // length of one tick; deadlines are counted in ticks
+  std::uint64_t now = 0;           // ticks so far
+  std::string date;                // the Date header's value, renewed by the ticks
+  RequestIds ids;
+  bool draining = false;
+  std::size_t connections = 0;
+  std::size_t running_requests = 0;
+  Connection* first = nullptr;  // intrusive list of the open connections
+
+  Shop(Handler& the_handler, ServerLimits the_limits);
+  void renew_date();
+  std::uint64_t deadline_in(std::chrono::milliseconds time) const;
+  void close_expired();
+};
+
+class Connection final : public BodyReader, public std::enable_shared_from_this<Connection> {
+ public:
+  Connection(std::shared_ptr<Shop> shop, LoopSocket socket);
+  ~Connection() override;
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // Until the connection is closed. Does not throw.
+  LoopTask<void> run();
+  // Ends it now if it is between two requests, otherwise after the running one.
+  void drain();
+  void stop();
+  Connection* next() const { return next_; }
+
+  boost::asio::awaitable<std::expected<std::string, BodyError>> read_all(
+      std::size_t limit) override;
+
+ private:
+  friend struct Shop;
+  static constexpr std::uint64_t no_deadline = std::numeric_limits<std::uint64_t>::max();
+
+  void begin_request();
+  void begin_deadline(std::chrono::milliseconds time);
+  void end_deadline() { deadline_ = no_deadline; }
+  void expire();
+
+  LoopTask<void> serve();
+  // Waits for the client: idle between two requests or within a head.
+  void begin_waiting();
+  bool is_body_too_large() const;
+  bool answer_at_once();
+  LoopTask<bool> answer_slowly();
+  bool append_answer();
+  void refuse(const Refusal& refusal);
+  LoopTask<bool> discard_body();
+  LoopTask<void> close_lingering();
+
+  // Writes what the socket takes without waiting; false when the connection is broken.
+  bool write_available();
+  bool has_output() const { return !output_.empty(); }
+  template <typename Executor>
+  boost::asio::awaitable<bool, Executor> write_rest();
+  boost::asio::mutable_buffer read_space(std::size_t wanted);
+
+  const std::shared_ptr<Shop> shop_;
+  LoopSocket socket_;
+  Connection* previous_ = nullptr;
+  Connection* next_ = nullptr;
+  std::uint64_t deadline_ = no_deadline;
+  bool expired_ = false;
+  bool between_requests_ = false;
+  bool closing_ = false;  // after the current answer
+  bool stopped_ = false;
+  bool linger_ = false;  // the client may still be sending
+  bool body_taken_ = false;
+  bool continue_owed_ = false;  // the client waits for "100 Continue" before it sends the body
+
+  InputBuffer input_;
+  std::string output_;
+  std::size_t written_ = 0;  // of output_
+  ReusedRequest request_;
+  Response response_;
+  std::optional<RequestParser> parser_;
+};
+
+}  // namespace b3::http

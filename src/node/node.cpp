@@ -1,0 +1,117 @@
+#include "node/node.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/url.h"
+#include "bbb/checksum.h"
+
+namespace b3::node {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::size_t max_answer_bytes = 16 * 1024 * 1024;
+
+CallFailure to_call_failure(http::ClientFailure failure) {
+  switch (failure) {
+    case http::ClientFailure::connect:
+    case http::ClientFailure::tls:
+      return CallFailure::not_sent;
+    case http::ClientFailure::timeout:
+    case http::ClientFailure::broken:
+      return CallFailure::no_answer;
+    case http::ClientFailure::malformed:
+    case http::ClientFailure::too_large:
+      return CallFailure::garbage;
+  }
+  return CallFailure::no_answer;
+}
+
+// The media type a stranger sent, made fit for a log line.
+std::string printable_content_type(const http::ClientResponse& response) {
+  const std::string* value = http::find_header(response.headers, "Content-Type");
+  if (value == nullptr) return "no content type";
+  constexpr std::size_t enough = 60;
+  std::string text = value->substr(0, std::min(value->find(';'), enough));
+  std::erase_if(text, [](char c) { return c < 0x20 || c > 0x7e; });
+  return text.empty() ? "no content type" : text;
+}
+
+CallError garbage(const Target& target, const Call& call, const http::ClientResponse& response,
+                  std::string_view why) {
+  return {CallFailure::garbage,
+          fmt::format("{} from {}: {} (status {}, {})", call.name, target.backend_id, why,
+                      response.status, printable_content_type(response))};
+}
+
+http::ClientRequest to_request(const Target& target, Call& call, Url base, Timeouts timeouts) {
+  http::ClientRequest request;
+  request.target =
+      base.path + call.name + '?' +
+      bbb::signed_query(target.checksum, call.name, call.parameters.encode(), target.secret);
+  request.url = std::move(base);
+  request.headers.push_back({"Accept", "application/xml, text/xml, */*;q=0.1"});
+  if (!call.request_id.empty()) request.headers.push_back({"X-Request-ID", call.request_id});
+  if (!call.accept_language.empty()) {
+    request.headers.push_back({"Accept-Language", call.accept_language});
+  }
+  if (!call.content_type.empty()) {
+    request.method = "POST";
+    request.headers.push_back({"Content-Type", call.content_type});
+    request.body = std::move(call.body);
+  }
+  request.connect_timeout = timeouts.connect;
+  request.response_timeout = timeouts.response;
+  request.max_body = max_answer_bytes;
+  return request;
+}
+
+}  // namespace
+
+Target target_of(const Backend& backend, const BackendSettings& settings) {
+  return {.backend_id = backend.id,
+          .base_url = backend.host,
+          .secret = backend.secret,
+          .checksum = settings.checksum};
+}
+
+std::string signed_url(const Target& target, std::string_view call,
+                       const bbb::Parameters& parameters) {
+  std::string url = target.base_url;
+  url.append(call).append("?").append(
+      bbb::signed_query(target.checksum, call, parameters.encode(), target.secret));
+  return url;
+}
+
+asio::awaitable<std::expected<NodeAnswer, CallError>> Nodes::call(
+    Target target, Call call, std::optional<Timeouts> timeouts) {
+  std::expected<Url, std::string> base = parse_url(target.base_url);
+  if (!base) {
+    co_return std::unexpected(CallError{
+        CallFailure::not_sent, fmt::format("address of {}: {}", target.backend_id, base.error())});
+  }
+  http::ClientRequest request =
+      to_request(target, call, std::move(*base), timeouts.value_or(timeouts_));
+  const auto response = co_await client_.send(std::move(request));
+  if (!response) {
+    co_return std::unexpected(CallError{
+        to_call_failure(response.error().failure),
+        fmt::format("{} to {}: {}", call.name, target.backend_id, response.error().detail)});
+  }
+  if (response->status != 200) {
+    co_return std::unexpected(garbage(target, call, *response, "not a BBB answer"));
+  }
+  auto answer = bbb::Answer::parse(response->body);
+  if (!answer) {
+    const bool malformed = answer.error() == bbb::XmlError::malformed;
+    co_return std::unexpected(
+        garbage(target, call, *response, malformed ? "not well-formed XML" : "not a BBB answer"));
+  }
+  co_return NodeAnswer{std::move(*answer), response->status};
+}
+
+}  // namespace b3::node

@@ -1,0 +1,258 @@
+#include "node/node.h"
+
+#include <doctest/doctest.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/ip/tcp.hpp>
+
+#include "bbb/checksum.h"
+#include "http/server.h"
+
+using namespace b3;
+using namespace b3::node;
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::string_view secret = "node-secret-639259d4";
+
+// A node that answers what it is told to.
+class StubNode : public http::Handler {
+ public:
+  bool answer_now(const http::Request&, http::Response&) override { return false; }
+  asio::awaitable<http::Response> answer(const http::Request& request,
+                                         http::BodyReader& body) override {
+    last = request;
+    last_body = (co_await body.read_all(100'000)).value_or("unreadable");
+    co_return next;
+  }
+
+  http::Response next{.status = 200,
+                      .headers = {{"Content-Type", "text/xml;charset=utf-8"}},
+                      .body = "<response><returncode>SUCCESS</returncode><a>1</a></response>",
+                      .close = false,
+                      .abort = false,
+                      .truncate_to = {}};
+  http::Request last;
+  std::string last_body;
+};
+
+using CallResult = std::expected<NodeAnswer, CallError>;
+
+// Runs the loop until the call is over.
+CallResult run(asio::io_context& loop, asio::awaitable<CallResult> call) {
+  std::optional<CallResult> result;
+  asio::co_spawn(
+      loop,
+      [&, waiting = std::move(call)]() mutable -> asio::awaitable<void> {
+        result = co_await std::move(waiting);
+      },
+      asio::detached);
+  loop.restart();
+  while (!result) loop.run_one();
+  return std::move(*result);
+}
+
+struct Bench {
+  explicit Bench(http::ServerLimits limits = {}) : server(loop, stub, limits) {
+    server.listen("127.0.0.1:0");
+    target = {
+        .backend_id = "node-1",
+        .base_url = "http://127.0.0.1:" + std::to_string(server.port()) + "/bigbluebutton/api/",
+        .secret = std::string(secret),
+        .checksum = HashAlgorithm::sha256};
+  }
+  ~Bench() {
+    server.stop();
+    loop.restart();
+    loop.run();
+  }
+
+  CallResult call(Call call) { return run(loop, nodes.call(target, std::move(call))); }
+  CallError failure(Call failing) {
+    auto result = call(std::move(failing));
+    REQUIRE_FALSE(result);
+    const std::string& detail = result.error().detail;
+    CHECK(detail.find("node-1") != std::string::npos);
+    CHECK(detail.find("checksum") == std::string::npos);
+    CHECK(detail.find(secret) == std::string::npos);
+    CHECK(detail.find("hidden") == std::string::npos);
+    return result.error();
+  }
+
+  asio::io_context loop{1};
+  StubNode stub;
+  http::Server server;
+  http::Client client{loop};
+  Nodes nodes{client, {.connect = std::chrono::seconds(2), .response = std::chrono::seconds(2)}};
+  Target target;
+};
+
+Call create() {
+  Call call;
+  call.name = "create";
+  call.parameters.set("meetingID", "tenant~math 1");
+  call.parameters.set("name", "hidden & co");
+  return call;
+}
+
+}  // namespace
+
+TEST_CASE("what is needed of a backend") {
+  Backend backend;
+  backend.id = "id";
+  backend.host = "https://node/bigbluebutton/api/";
+  backend.secret = "s";
+  BackendSettings settings;
+  settings.checksum = HashAlgorithm::sha512;
+  const Target target = target_of(backend, settings);
+  CHECK(target.backend_id == "id");
+  CHECK(target.base_url == backend.host);
+  CHECK(target.secret == "s");
+  CHECK(target.checksum == HashAlgorithm::sha512);
+}
+
+TEST_CASE("signed URLs") {
+  const Target target{.backend_id = "x",
+                      .base_url = "https://node/bigbluebutton/api/",
+                      .secret = std::string(secret),
+                      .checksum = HashAlgorithm::sha1};
+  const Call call = create();
+  const std::string query = call.parameters.encode();
+  CHECK(signed_url(target, "create", call.parameters) ==
+        "https://node/bigbluebutton/api/create?" + query +
+            "&checksum=" + digest_hex(HashAlgorithm::sha1, "create" + query + std::string(secret)));
+  CHECK(signed_url(target, "getMeetings", {}) ==
+        "https://node/bigbluebutton/api/getMeetings?checksum=" +
+            digest_hex(HashAlgorithm::sha1, "getMeetings" + std::string(secret)));
+}
+
+TEST_CASE("a GET carries a query the node can verify") {
+  Bench bench;
+  Call call = create();
+  call.request_id = "0123456789abcdef";
+  call.accept_language = "de";
+  const auto result = bench.call(call);
+  REQUIRE(result);
+  CHECK(result->status == 200);
+  CHECK(result->answer.success());
+  CHECK(result->answer.text("a") == "1");
+  const http::Request& seen = bench.stub.last;
+  CHECK(seen.method == "GET");
+  CHECK(seen.path() == "/bigbluebutton/api/create");
+  const auto split = bbb::split_checksum(seen.query());
+  REQUIRE(split);
+  CHECK(split->checksum.size() == 64);
+  CHECK(bbb::verify("create", *split, secret));
+  CHECK(bbb::parse_parameters(split->rest).value() == call.parameters);
+  REQUIRE(seen.header("X-Request-ID") != nullptr);
+  CHECK(*seen.header("X-Request-ID") == "0123456789abcdef");
+  REQUIRE(seen.header("Accept-Language") != nullptr);
+  CHECK(*seen.header("Accept-Language") == "de");
+  CHECK(seen.header("Accept") != nullptr);
+  CHECK(seen.header("Content-Type") == nullptr);
+}
+
+TEST_CASE("a body makes it a POST with the parameters in the URL") {
+  Bench bench;
+  Call call = create();
+  call.content_type = "application/xml";
+  call.body = "<modules/>";
+  REQUIRE(bench.call(call));
+  const http::Request& seen = bench.stub.last;
+  CHECK(seen.method == "POST");
+  CHECK(bench.stub.last_body == "<modules/>");
+  CHECK(*seen.header("Content-Type") == "application/xml");
+  CHECK(bbb::verify("create", bbb::split_checksum(seen.query()).value(), secret));
+  CHECK(seen.header("X-Request-ID") == nullptr);
+
+  call.body.clear();  // still a POST
+  REQUIRE(bench.call(call));
+  CHECK(bench.stub.last.method == "POST");
+}
+
+TEST_CASE("a refusal by BBB is an answer") {
+  Bench bench;
+  bench.stub.next.body =
+      "<response><returncode>FAILED</returncode><messageKey>notFound</messageKey></response>";
+  const auto result = bench.call(create());
+  REQUIRE(result);
+  CHECK_FALSE(result->answer.success());
+  CHECK(result->answer.text("messageKey") == "notFound");
+}
+
+TEST_CASE("what is not a BBB answer is garbage") {
+  Bench bench;
+  SUBCASE("an error page") {
+    bench.stub.next.status = 502;
+    bench.stub.next.headers = {{"Content-Type", "text/html; charset=hidden"}};
+    bench.stub.next.body = "<html>hidden</html>";
+    const CallError error = bench.failure(create());
+    CHECK(error.failure == CallFailure::garbage);
+    CHECK(error.detail.find("502") != std::string::npos);
+    CHECK(error.detail.find("text/html") != std::string::npos);
+  }
+  SUBCASE("BBB XML under another status") {
+    bench.stub.next.status = 500;
+    CHECK(bench.failure(create()).failure == CallFailure::garbage);
+  }
+  SUBCASE("truncated XML") {
+    bench.stub.next.body = "<response><returncode>SUCCESS</returncode><hidden>";
+    CHECK(bench.failure(create()).failure == CallFailure::garbage);
+  }
+  SUBCASE("other XML") {
+    bench.stub.next.body = "<html><body>hidden</body></html>";
+    CHECK(bench.failure(create()).failure == CallFailure::garbage);
+  }
+  SUBCASE("nothing, not even a content type") {
+    bench.stub.next.body.clear();
+    bench.stub.next.headers.clear();
+    CHECK(bench.failure(create()).failure == CallFailure::garbage);
+  }
+  SUBCASE("far too much") {
+    bench.stub.next.body.assign(16 * 1024 * 1024 + 1, ' ');
+    CHECK(bench.failure(create()).failure == CallFailure::garbage);
+  }
+}
+
+TEST_CASE("whether the node may have seen the call") {
+  Bench bench;
+  SUBCASE("an answer cut short") {
+    bench.stub.next.truncate_to = 20;
+    CHECK(bench.failure(create()).failure == CallFailure::no_answer);
+  }
+  SUBCASE("closed without a word") {
+    bench.stub.next.abort = true;
+    CHECK(bench.failure(create()).failure == CallFailure::no_answer);
+  }
+  SUBCASE("nobody there") {
+    bench.server.stop();
+    CHECK(bench.failure(create()).failure == CallFailure::not_sent);
+  }
+  SUBCASE("no TLS where TLS was expected") {
+    bench.target.base_url.replace(0, 4, "https");
+    CHECK(bench.failure(create()).failure == CallFailure::not_sent);
+  }
+  SUBCASE("an address that is none") {
+    bench.target.base_url = "ftp://node/";
+    CHECK(bench.failure(create()).failure == CallFailure::not_sent);
+  }
+}
+
+TEST_CASE("a node that does not answer in time") {
+  asio::io_context loop{1};
+  asio::ip::tcp::acceptor silent(loop, {asio::ip::address_v4::loopback(), 0});
+  http::Client client(loop);
+  Nodes nodes(client, {.connect = std::chrono::seconds(2), .response = std::chrono::seconds(20)});
+  const Target target{
+      .backend_id = "node-1",
+      .base_url = "http://127.0.0.1:" + std::to_string(silent.local_endpoint().port()) + "/api/",
+      .secret = std::string(secret)};
+  const CallResult answer =
+      run(loop, nodes.call(target, create(),
+                           Timeouts{.connect = std::chrono::seconds(2),
+                                    .response = std::chrono::milliseconds(50)}));
+  REQUIRE_FALSE(answer);
+  CHECK(answer.error().failure == CallFailure::no_answer);
+}

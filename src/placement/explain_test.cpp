@@ -1,0 +1,73 @@
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <limits>
+
+#include "placement/placement.h"
+
+namespace b3::placement {
+namespace {
+
+namespace json = boost::json;
+
+constexpr WallTime now{milliseconds{1'795'000'000'120}};
+
+TEST_CASE("an explanation says what was known and why") {
+  const Ranking ranking{"expected-load",
+                        {{"a", "https://a/", 15}, {"b", "https://b/", 22.5}},
+                        {{"c", "https://c/", Rejection::missing_tags, "lacks tag \"x\""}}};
+  const Demand demand{.expected_size = 15, .seed = 18446744073709551615u};
+  const auto explanation = json::parse(explain_json(ranking, demand, "a", now));
+  const auto expected = json::parse(R"({
+    "at": "2026-11-18T11:06:40.120Z", "policy": "expected-load", "chosen": "a",
+    "seed": "18446744073709551615", "expected_size": 15,
+    "ranked": [{"backend_id": "a", "host": "https://a/", "score": 1.5e1},
+               {"backend_id": "b", "host": "https://b/", "score": 22.5}],
+    "rejected": [{"backend_id": "c", "host": "https://c/", "reason": "missing_tags",
+                  "detail": "lacks tag \"x\""}]})");
+  CHECK(json::serialize(explanation) == json::serialize(expected));
+}
+
+TEST_CASE("nothing chosen and nobody there is explained too") {
+  const auto explanation = json::parse(explain_json({"classic", {}, {}}, {}, "", now)).as_object();
+  CHECK(explanation.at("chosen").as_string().empty());
+  CHECK(explanation.at("ranked").as_array().empty());
+  CHECK(explanation.at("rejected").as_array().empty());
+  CHECK_FALSE(explanation.contains("left_out"));
+}
+
+TEST_CASE("a large cluster's explanation is bounded but always has the chosen backend") {
+  Ranking ranking{"expected-load", {}, {}};
+  for (int i = 0; i < 500; ++i) {
+    ranking.ranked.push_back({fmt::format("ranked-{}", i), "https://n/", double(i)});
+    ranking.rejected.push_back(
+        {fmt::format("rejected-{}", i), "https://n/", Rejection::unhealthy, "node state error"});
+  }
+  const auto text = explain_json(ranking, {}, "ranked-400", now);
+  const auto explanation = json::parse(text).as_object();
+  const auto& ranked = explanation.at("ranked").as_array();
+  REQUIRE(ranked.size() == explained_entries + 1);
+  CHECK(ranked.front().at("backend_id").as_string() == "ranked-0");
+  CHECK(ranked.back().at("backend_id").as_string() == "ranked-400");
+  CHECK(explanation.at("rejected").as_array().size() == explained_entries);
+  CHECK(explanation.at("left_out").as_int64() == 1'000 - 65);
+  CHECK(text.size() < 10'000);
+}
+
+TEST_CASE("the worst score and hostile text are still valid JSON") {
+  Candidate odd;
+  odd.backend_id = "a\"b\\\n";
+  odd.admin_state = AdminState::ready;
+  odd.node_state = NodeState::ready;
+  odd.synced = true;
+  odd.expected_load = std::numeric_limits<double>::quiet_NaN();
+  const auto ranking = rank({odd}, {}, Policy::expected_load, now);
+  const auto explanation = json::parse(explain_json(ranking, {}, odd.backend_id, now));
+  CHECK(explanation.at("ranked").at(0).at("score").as_double() ==
+        std::numeric_limits<double>::max());
+  CHECK(explanation.at("chosen").as_string() == "a\"b\\\n");
+}
+
+}  // namespace
+}  // namespace b3::placement

@@ -1,0 +1,124 @@
+#include "store/columns.h"
+
+#include <fmt/format.h>
+
+namespace b3::store {
+
+std::string frontend_columns(Dialect dialect) {
+  return fmt::format(
+      "frontends.id, frontends.key, frontends.secret, frontends.active, frontends.settings, "
+      "frontends.account_ref, {}, {}",
+      time_column(dialect, "frontends.created_at"), time_column(dialect, "frontends.updated_at"));
+}
+
+std::string backend_columns(Dialect dialect) {
+  return fmt::format(
+      "backends.id, backends.host, backends.secret, backends.settings, backends.load_factor, "
+      "backends.admin_state, backends.node_state, backends.last_error, "
+      "backends.latency_microseconds, backends.meetings_count, backends.attendees_count, "
+      "{}, {}, {}, {}",
+      time_column(dialect, "backends.agent_heartbeat"), time_column(dialect, "backends.synced_at"),
+      time_column(dialect, "backends.created_at"), time_column(dialect, "backends.updated_at"));
+}
+
+std::string meeting_columns(Dialect dialect) {
+  return fmt::format(
+      "meetings.scoped_id, meetings.meeting_id, meetings.frontend_id, meetings.backend_id, "
+      "meetings.phase, meetings.epoch, meetings.owner, meetings.internal_id, meetings.name, "
+      "meetings.running, meetings.participants, meetings.moderators, meetings.listeners, "
+      "meetings.voices, meetings.videos, meetings.expected_size, meetings.document, "
+      "meetings.placement, {}, {}, {}",
+      time_column(dialect, "meetings.reserved_at"), time_column(dialect, "meetings.bound_at"),
+      time_column(dialect, "meetings.seen_at"));
+}
+
+std::string tombstone_columns(Dialect dialect) {
+  return fmt::format(
+      "tombstones.internal_id, tombstones.scoped_id, tombstones.backend_id, "
+      "{}",
+      time_column(dialect, "tombstones.ended_at"));
+}
+
+namespace {
+
+template <class Enum>
+Enum known(std::optional<Enum> value, const char* column) {
+  if (value) return *value;
+  throw StoreCorrupt(fmt::format("the database holds an unknown {}", column));
+}
+
+}  // namespace
+
+Frontend read_frontend(Row& row) {
+  RowReader reader{row};
+  Frontend frontend;
+  frontend.id = reader.text();
+  frontend.key = reader.text();
+  frontend.secret = reader.text();
+  frontend.active = reader.boolean();
+  frontend.settings_json = reader.text();
+  frontend.account_ref = reader.optional_text();
+  frontend.created_at = reader.time();
+  frontend.updated_at = reader.time();
+  return frontend;
+}
+
+Backend read_backend(Row& row) {
+  RowReader reader{row};
+  Backend backend;
+  backend.id = reader.text();
+  backend.host = reader.text();
+  backend.secret = reader.text();
+  backend.settings_json = reader.text();
+  backend.load_factor = reader.real();
+  backend.admin_state = known(parse_admin_state(reader.text()), "admin state");
+  backend.node_state = known(parse_node_state(reader.text()), "node state");
+  backend.last_error = reader.text();
+  backend.latency_microseconds = reader.integer();
+  backend.meetings_count = reader.integer();
+  backend.attendees_count = reader.integer();
+  backend.agent_heartbeat = reader.optional_time();
+  backend.synced_at = reader.optional_time();
+  backend.created_at = reader.time();
+  backend.updated_at = reader.time();
+  return backend;
+}
+
+Meeting read_meeting(Row& row) {
+  RowReader reader{row};
+  Meeting meeting;
+  meeting.scoped_id = reader.text();
+  meeting.meeting_id = reader.text();
+  meeting.frontend_id = reader.text();
+  meeting.backend_id = reader.text();
+  meeting.phase = known(parse_meeting_phase(reader.text()), "meeting phase");
+  meeting.epoch = reader.integer();
+  meeting.owner = reader.text();
+  meeting.internal_id = reader.text();
+  meeting.name = reader.text();
+  meeting.running = reader.boolean();
+  meeting.counts.participants = reader.integer();
+  meeting.counts.moderators = reader.integer();
+  meeting.counts.listeners = reader.integer();
+  meeting.counts.voices = reader.integer();
+  meeting.counts.videos = reader.integer();
+  meeting.expected_size = reader.integer();
+  meeting.document = reader.text();
+  meeting.placement_json = reader.text();
+  meeting.reserved_at = reader.time();
+  meeting.bound_at = reader.optional_time();
+  meeting.seen_at = reader.optional_time();
+  return meeting;
+}
+
+Tombstone read_tombstone(Row& row) {
+  RowReader reader{row};
+  Tombstone tombstone;
+  tombstone.internal_id = reader.text();
+  tombstone.scoped_id = reader.text();
+  tombstone.backend_id = reader.text();
+  tombstone.ended_at = reader.time();
+  return tombstone;
+}
+
+}  // namespace b3::store

@@ -1,0 +1,108 @@
+// What the two databases have in common: a connection that runs SQL with bound parameters.
+//
+// Statements are written once, in the SQL both databases understand, with parameters $1, $2, ...;
+// the few real differences are in store/dialect.h. A Connection belongs to one Store and so to
+// one thread at a time. All calls block.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/time.h"
+#include "store/dialect.h"
+#include "store/store.h"
+
+namespace b3::store {
+
+// Thrown through a transaction that may be run again from its start and then succeed
+// (deadlock, serialization failure).
+struct TransactionConflict : StoreUnavailable {
+  using StoreUnavailable::StoreUnavailable;
+};
+struct UniqueViolation : StoreCorrupt {
+  using StoreCorrupt::StoreCorrupt;
+};
+struct ForeignKeyViolation : StoreCorrupt {
+  using StoreCorrupt::StoreCorrupt;
+};
+
+// A parameter. Texts are not copied: they must live until execute() returns. What a text column
+// cannot hold (NUL, malformed UTF-8) is stored as U+FFFD.
+struct Parameter {
+  using Value =
+      std::variant<std::monostate, std::int64_t, double, bool, WallTime, std::string_view>;
+  Value value;
+
+  Parameter(std::int64_t v) : value(v) {}
+  Parameter(double v) : value(v) {}
+  Parameter(bool v) : value(v) {}
+  Parameter(WallTime v) : value(v) {}
+  Parameter(std::string_view v) : value(v) {}
+  Parameter(const std::string& v) : value(std::string_view(v)) {}
+  Parameter(const char*) = delete;  // would turn into a bool
+  template <class T>
+  Parameter(const std::optional<T>& v) {
+    if (v) value = Parameter(*v).value;
+  }
+};
+using Parameters = std::initializer_list<Parameter>;
+
+// A value as the database gave it; PostgreSQL gives texts only.
+using Cell = std::variant<std::monostate, std::int64_t, double, std::string>;
+using Row = std::vector<Cell>;
+using Rows = std::vector<Row>;
+
+enum class Access { read, write };
+
+class Connection {
+ public:
+  Connection() = default;
+  virtual ~Connection() = default;
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  virtual Dialect dialect() const = 0;
+  // False once the connection is known to be lost; the Store then makes a new one. Costs no
+  // round trip.
+  virtual bool usable() = 0;
+
+  virtual void begin(Access access) = 0;
+  virtual void commit() = 0;
+  // Never throws; where rolling back fails the connection is not usable() any more.
+  virtual void rollback() noexcept = 0;
+
+  virtual Rows execute(std::string_view sql, Parameters parameters = {}) = 0;
+  // Several statements without parameters and results, for migrations.
+  virtual void execute_script(const std::string& sql) = 0;
+};
+
+// Reads a row's cells from left to right. Throws StoreCorrupt when a cell is not what the
+// program expects there.
+class RowReader {
+ public:
+  explicit RowReader(Row& row) : row_(row) {}
+
+  std::string text();
+  std::optional<std::string> optional_text();
+  std::int64_t integer();
+  double real();
+  bool boolean();
+  WallTime time();
+  std::optional<WallTime> optional_time();
+
+ private:
+  Cell& next();
+  Row& row_;
+  std::size_t position_ = 0;
+};
+
+// `text` without what text columns cannot hold, see Parameter.
+std::string to_storable_text(std::string_view text);
+bool is_storable_text(std::string_view text);
+
+}  // namespace b3::store

@@ -1,0 +1,60 @@
+#include "store/dialect.h"
+
+#include <fmt/format.h>
+
+namespace b3::store {
+
+namespace {
+
+std::string_view postgres_type(ColumnType type) {
+  switch (type) {
+    case ColumnType::text:
+      return "text";
+    case ColumnType::integer:
+      return "bigint";
+    case ColumnType::boolean:
+      return "boolean";
+    case ColumnType::time:
+      return "timestamptz";
+  }
+  return "text";
+}
+
+}  // namespace
+
+std::string time_column(Dialect dialect, std::string_view column) {
+  if (dialect == Dialect::sqlite) return std::string(column);
+  return fmt::format("CAST(extract(epoch FROM {}) * 1000 AS bigint)", column);
+}
+
+std::string_view time_type(Dialect dialect) {
+  return dialect == Dialect::postgres ? "timestamptz" : "INTEGER";
+}
+
+boost::json::value time_in_json(Dialect dialect, std::optional<WallTime> time) {
+  if (!time) return nullptr;
+  if (dialect == Dialect::sqlite) return to_unix_milliseconds(*time);
+  return boost::json::value(to_rfc3339(*time));
+}
+
+std::string_view for_update(Dialect dialect) {
+  return dialect == Dialect::postgres ? " FOR UPDATE" : "";
+}
+
+std::string record_set(Dialect dialect, std::string_view parameter,
+                       std::initializer_list<RecordColumn> columns) {
+  std::string list;
+  for (const auto& [name, type] : columns) {
+    if (!list.empty()) list += ", ";
+    list += dialect == Dialect::postgres
+                ? fmt::format("{} {}", name, postgres_type(type))
+                : fmt::format("json_extract(value, '$.{}') AS {}", name, name);
+  }
+  if (dialect == Dialect::postgres) {
+    return fmt::format("SELECT * FROM jsonb_to_recordset(CAST({} AS jsonb)) AS record({})",
+                       parameter, list);
+  }
+  return fmt::format("SELECT {} FROM json_each({})", list, parameter);
+}
+
+}  // namespace b3::store

@@ -1,0 +1,226 @@
+// The Store's contract: reservations, bindings, ends and tombstones, on either database.
+#include <doctest/doctest.h>
+
+#include "store/store_fixture.h"
+
+namespace b3::store::testing {
+namespace {
+
+B3_DATABASE_TEST("a reservation is kept as it was given") {
+  if (!Database::available()) return;
+  const Database database;
+  const auto store = database.open_migrated();
+  const auto cluster = insert_cluster(*store);
+  auto meeting = make_meeting(cluster.frontend, cluster.backend_a, "math");
+  meeting.expected_size = 250;
+  meeting.document = "<meeting>\xf0\x9f\x8e\x93</meeting>";
+  const auto outcome = store->reserve(meeting);
+  REQUIRE(outcome);
+  CHECK(outcome->won);
+  const auto found = database.open()->find_meeting("moodle~math");
+  REQUIRE(found);
+  CHECK(found->scoped_id == "moodle~math");
+  CHECK(found->meeting_id == "math");
+  CHECK(found->frontend_id == cluster.frontend.id);
+  CHECK(found->backend_id == cluster.backend_a.id);
+  CHECK(found->phase == MeetingPhase::reserved);
+  CHECK(found->epoch == meeting.epoch);
+  CHECK(found->owner == meeting.owner);
+  CHECK(found->internal_id.empty());
+  CHECK(found->name == meeting.name);
+  CHECK(!found->running);
+  CHECK(found->counts == MeetingCounts{});
+  CHECK(found->expected_size == 250);
+  CHECK(found->document == meeting.document);
+  CHECK(found->placement_json == meeting.placement_json);
+  CHECK(found->reserved_at == start_time);
+  CHECK(!found->bound_at);
+  CHECK(!found->seen_at);
+}
+
+B3_DATABASE_TEST("a taken id is told with the row that is there") {
+  if (!Database::available()) return;
+  const Database database;
+  const auto store = database.open_migrated();
+  const auto cluster = insert_cluster(*store);
+  const auto first = make_meeting(cluster.frontend, cluster.backend_a, "math");
+  REQUIRE(store->reserve(first)->won);
+
+  const auto second = store->reserve(make_meeting(cluster.frontend, cluster.backend_b, "math"));
+  REQUIRE(second);
+  CHECK(!second->won);
+  CHECK(second->meeting.owner == first.owner);
+  CHECK(second->meeting.backend_id == cluster.backend_a.id);
+
+  const auto repeated = store->reserve(first);
+  REQUIRE(repeated);
+  CHECK(repeated->won);
+  CHECK(store->list_meetings().size() == 1);
+
+  auto nobody = make_meeting(cluster.frontend, cluster.backend_a, "nobody's");
+  nobody.owner.clear();
+  REQUIRE(store->reserve(nobody)->won);
+  CHECK(!store->reserve(nobody)->won);  // two without an owner are not the same one
+}
+
+B3_DATABASE_TEST("a reservation needs its frontend and its backend") {
+  if (!Database::available()) return;
+  const Database database;
+  const auto store = database.open_migrated();
+  const auto cluster = insert_cluster(*store);
+  CHECK(store->reserve(make_meeting(cluster.frontend, make_backend("x"), "m")).error() ==
+        WriteError::not_found);
+  CHECK(store->reserve(make_meeting(make_frontend("x"), cluster.backend_a, "m")).error() ==
+        WriteError::not_found);
+  CHECK(store->list_meetings().empty());
+  CHECK(store->reserve(make_meeting(cluster.frontend, cluster.backend_a, "m"))->won);
+}
+
+B3_DATABASE_TEST("a reservation moves for its owner and epoch only") {
+  if (!Database::available()) return;
+  const Database database;
+  const auto store = database.open_migrated();
+  const auto cluster = insert_cluster(*store);
+  const auto row = insert_meeting(*store, cluster.frontend, cluster.backend_a, "math", "");
+  const auto& to = cluster.backend_b.id;
+
+  CHECK(!store->move_reservation(row.scoped_id, row.epoch + 1, row.owner, to, "{}"));
+  CHECK(!store->move_reservation(row.scoped_id, row.epoch, "someone else", to, "{}"));
+  CHECK(!store->move_reservation("moodle~other", row.epoch, row.owner, to, "{}"));
+  CHECK(!store->move_reservation(row.scoped_id, row.epoch, row.owner, "no such backend", "{}"));
+  CHECK(store->find_meeting(row.scoped_id)->backend_id == cluster.backend_a.id);
+
+  const auto moved = store->move_reservation(row.scoped_id, row.epoch, row.owner, to, R"({"n":2})");
+  REQUIRE(moved);
+  CHECK(moved->backend_id == to);
+  CHECK(moved->epoch == row.epoch + 1);
+  CHECK(moved->placement_json == R"({"n":2})");
+  CHECK(moved->phase == MeetingPhase::reserved);
+  CHECK(!store->move_reservation(row.scoped_id, row.epoch, row.owner, to, "{}"));
+
+  REQUIRE(store->bind(row.scoped_id, moved->epoch, {"i", "n", "d"}, at(1)));
+  CHECK(!store->move_reservation(row.scoped_id, moved->epoch, row.owner, to, "{}"));
+}
+
+B3_DATABASE_TEST("binding is compare-and-set and repeatable") {
+  if (!Database::available()) return;
+  const Database database;
+  const auto store = database.open_migrated();
+  const auto cluster = insert_cluster(*store);
+  const auto row = insert_meeting(*store, cluster.frontend, cluster.backend_a, "math", "");
+  CHECK(!store->bind(row.scoped_id, row.epoch - 1, {"i", "n", "d"}, at(1)));
+  CHECK(!store->bind("moodle~other", row.epoch, {"i", "n", "d"}, at(1)));
+
+  const auto bound = store->bind(row.scoped_id, row.epoch, {"internal", "name", "<m/>"}, at(1));
+  REQUIRE(bound);
+  CHECK(bound->phase == MeetingPhase::bound);
+  CHECK(bound->internal_id == "internal");
+  CHECK(bound->name == "name");
+  CHECK(bound->document == "<m/>");
+  CHECK(bound->bound_at == at(1));
+  CHECK(bound->owner == row.owner);
+  CHECK(bound->reserved_at == start_time);
+
+  RefreshResult refresh;
+  refresh.backend_id = cluster.backend_a.id;
+  refresh.reachable = true;
+  refresh.changed = {seen_as(*bound, "internal")};
+  REQUIRE(store->record_refresh(refresh, at(2)).written.size() == 1);
+
+  // The same again: what the refresh has seen since stays.
+  const auto repeated = store->bind(row.scoped_id, row.epoch, {"internal", "name", "<m/>"}, at(3));
+  REQUIRE(repeated);
+  CHECK(repeated->bound_at == at(1));
+  CHECK(repeated->seen_at == at(2));
+  CHECK(repeated->counts.participants == 5);
+  CHECK(repeated->document == refresh.changed[0].document);
+
+  // The node restarted it: a new life with nobody in it.
+  const auto restarted =
+      store->bind(row.scoped_id, row.epoch, {"internal-2", "n2", "<m2/>"}, at(4));
+  REQUIRE(restarted);
+  CHECK(restarted->internal_id == "internal-2");
+  CHECK(restarted->document == "<m2/>");
+  CHECK(restarted->bound_at == at(4));
+  CHECK(!restarted->seen_at);
+  CHECK(!restarted->running);
+  CHECK(restarted->counts == MeetingCounts{});
+}
+
+B3_DATABASE_TEST("releasing is for the owner of an unbound reservation") {
+  if (!Database::available()) return;
+  const Database database;
+  const auto store = database.open_migrated();
+  const auto cluster = insert_cluster(*store);
+  const auto row = insert_meeting(*store, cluster.frontend, cluster.backend_a, "math", "");
+  CHECK(!store->release(row.scoped_id, row.epoch, "someone else"));
+  CHECK(!store->release(row.scoped_id, row.epoch + 1, row.owner));
+  CHECK(store->release(row.scoped_id, row.epoch, row.owner));
+  CHECK(!store->release(row.scoped_id, row.epoch, row.owner));
+  CHECK(!store->find_meeting(row.scoped_id));
+
+  const auto bound = insert_meeting(*store, cluster.frontend, cluster.backend_a, "art", "internal");
+  CHECK(!store->release(bound.scoped_id, bound.epoch, bound.owner));
+  CHECK(store->find_meeting(bound.scoped_id));
+}
+
+B3_DATABASE_TEST("ending leaves a tombstone where the node may hold a copy") {
+  if (!Database::available()) return;
+  const Database database;
+  const auto store = database.open_migrated();
+  const auto cluster = insert_cluster(*store);
+  const auto bound =
+      insert_meeting(*store, cluster.frontend, cluster.backend_a, "math", "internal");
+  const auto reserved = insert_meeting(*store, cluster.frontend, cluster.backend_a, "art", "");
+
+  CHECK(!store->end(bound.scoped_id, bound.epoch + 1, at(2)));
+  CHECK(store->list_tombstones(cluster.backend_a.id).empty());
+  const auto ended = store->end(bound.scoped_id, bound.epoch, at(2));
+  REQUIRE(ended);
+  CHECK(ended->internal_id == "internal");
+  CHECK(!store->end(bound.scoped_id, bound.epoch, at(3)));
+  REQUIRE(store->end(reserved.scoped_id, reserved.epoch, at(3)));
+  CHECK(store->list_meetings().empty());
+
+  const auto tombstones = store->list_tombstones(cluster.backend_a.id);
+  REQUIRE(tombstones.size() == 1);
+  CHECK(tombstones[0].internal_id == "internal");
+  CHECK(tombstones[0].scoped_id == bound.scoped_id);
+  CHECK(tombstones[0].backend_id == cluster.backend_a.id);
+  CHECK(tombstones[0].ended_at == at(2));
+  CHECK(store->list_tombstones(cluster.backend_b.id).empty());
+
+  // The same internal id ended once more, on another node.
+  const auto again =
+      insert_meeting(*store, cluster.frontend, cluster.backend_b, "math", "internal");
+  REQUIRE(store->end(again.scoped_id, again.epoch, at(8)));
+  CHECK(store->list_tombstones(cluster.backend_a.id).empty());
+  REQUIRE(store->list_tombstones(cluster.backend_b.id).size() == 1);
+
+  store->prune_tombstones(at(8));  // older than, so not this one
+  CHECK(store->list_tombstones(cluster.backend_b.id).size() == 1);
+  store->prune_tombstones(at(9));
+  CHECK(store->list_tombstones(cluster.backend_b.id).empty());
+}
+
+B3_DATABASE_TEST("hostile texts are values, never SQL, and always storable") {
+  if (!Database::available()) return;
+  const Database database;
+  const auto store = database.open_migrated();
+  const auto cluster = insert_cluster(*store);
+  auto meeting = make_meeting(cluster.frontend, cluster.backend_a, "'); DROP TABLE meetings; --");
+  meeting.name = std::string("a\0b\xff\xc3", 5);
+  REQUIRE(store->reserve(meeting)->won);
+  const auto found = store->find_meeting(meeting.scoped_id);
+  REQUIRE(found);
+  CHECK(found->meeting_id == meeting.meeting_id);
+  CHECK(found->name ==
+        "a\xEF\xBF\xBD"
+        "b\xEF\xBF\xBD\xEF\xBF\xBD");
+  // A NUL does not cut an id short.
+  CHECK(!store->find_meeting(meeting.scoped_id + std::string("\0x", 2)));
+  CHECK(!store->release(meeting.scoped_id, meeting.epoch, meeting.owner + std::string("\0", 1)));
+}
+
+}  // namespace
+}  // namespace b3::store::testing

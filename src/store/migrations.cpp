@@ -1,0 +1,210 @@
+#include "store/migrations.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <string>
+
+namespace b3::store {
+
+namespace {
+
+constexpr std::array sqlite_migrations{
+    Migration{1, "frontends, backends, meetings and tombstones", R"(
+CREATE TABLE frontends (
+  id          TEXT NOT NULL PRIMARY KEY,
+  key         TEXT NOT NULL UNIQUE,
+  secret      TEXT NOT NULL CHECK (secret <> ''),
+  active      INTEGER NOT NULL CHECK (active IN (0, 1)),
+  settings    TEXT NOT NULL,
+  account_ref TEXT,
+  created_at  INTEGER NOT NULL,
+  updated_at  INTEGER NOT NULL
+) STRICT;
+CREATE TABLE backends (
+  id                   TEXT NOT NULL PRIMARY KEY,
+  host                 TEXT NOT NULL UNIQUE,
+  secret               TEXT NOT NULL,
+  settings             TEXT NOT NULL,
+  load_factor          REAL NOT NULL CHECK (load_factor > 0),
+  admin_state          TEXT NOT NULL,
+  node_state           TEXT NOT NULL,
+  last_error           TEXT NOT NULL,
+  latency_microseconds INTEGER NOT NULL,
+  meetings_count       INTEGER NOT NULL,
+  attendees_count      INTEGER NOT NULL,
+  agent_heartbeat      INTEGER,
+  synced_at            INTEGER,
+  created_at           INTEGER NOT NULL,
+  updated_at           INTEGER NOT NULL
+) STRICT;
+CREATE TABLE meetings (
+  scoped_id     TEXT NOT NULL PRIMARY KEY,
+  meeting_id    TEXT NOT NULL,
+  frontend_id   TEXT NOT NULL REFERENCES frontends (id),
+  backend_id    TEXT NOT NULL REFERENCES backends (id),
+  phase         TEXT NOT NULL CHECK (phase IN ('reserved', 'bound')),
+  epoch         INTEGER NOT NULL,
+  owner         TEXT NOT NULL,
+  internal_id   TEXT NOT NULL,
+  name          TEXT NOT NULL,
+  running       INTEGER NOT NULL CHECK (running IN (0, 1)),
+  participants  INTEGER NOT NULL,
+  moderators    INTEGER NOT NULL,
+  listeners     INTEGER NOT NULL,
+  voices        INTEGER NOT NULL,
+  videos        INTEGER NOT NULL,
+  expected_size INTEGER NOT NULL,
+  document      TEXT NOT NULL,
+  placement     TEXT NOT NULL,
+  reserved_at   INTEGER NOT NULL,
+  bound_at      INTEGER,
+  seen_at       INTEGER
+) STRICT;
+CREATE INDEX meetings_by_frontend ON meetings (frontend_id);
+CREATE INDEX meetings_by_backend ON meetings (backend_id);
+CREATE TABLE tombstones (
+  internal_id TEXT NOT NULL PRIMARY KEY,
+  scoped_id   TEXT NOT NULL,
+  backend_id  TEXT NOT NULL,
+  ended_at    INTEGER NOT NULL
+) STRICT;
+CREATE INDEX tombstones_by_backend ON tombstones (backend_id);
+CREATE INDEX tombstones_by_time ON tombstones (ended_at);
+)"},
+};
+
+// COLLATE "C" makes PostgreSQL order texts by their bytes, as SQLite and this program do.
+constexpr std::array postgres_migrations{
+    Migration{1, "frontends, backends, meetings and tombstones", R"(
+CREATE TABLE frontends (
+  id          text COLLATE "C" NOT NULL PRIMARY KEY,
+  key         text COLLATE "C" NOT NULL UNIQUE,
+  secret      text NOT NULL CHECK (secret <> ''),
+  active      boolean NOT NULL,
+  settings    text NOT NULL,
+  account_ref text,
+  created_at  timestamptz NOT NULL,
+  updated_at  timestamptz NOT NULL
+);
+CREATE TABLE backends (
+  id                   text COLLATE "C" NOT NULL PRIMARY KEY,
+  host                 text COLLATE "C" NOT NULL UNIQUE,
+  secret               text NOT NULL,
+  settings             text NOT NULL,
+  load_factor          double precision NOT NULL CHECK (load_factor > 0),
+  admin_state          text NOT NULL,
+  node_state           text NOT NULL,
+  last_error           text NOT NULL,
+  latency_microseconds bigint NOT NULL,
+  meetings_count       bigint NOT NULL,
+  attendees_count      bigint NOT NULL,
+  agent_heartbeat      timestamptz,
+  synced_at            timestamptz,
+  created_at           timestamptz NOT NULL,
+  updated_at           timestamptz NOT NULL
+);
+CREATE TABLE meetings (
+  scoped_id     text COLLATE "C" NOT NULL PRIMARY KEY,
+  meeting_id    text NOT NULL,
+  frontend_id   text COLLATE "C" NOT NULL REFERENCES frontends (id),
+  backend_id    text COLLATE "C" NOT NULL REFERENCES backends (id),
+  phase         text NOT NULL CHECK (phase IN ('reserved', 'bound')),
+  epoch         bigint NOT NULL,
+  owner         text NOT NULL,
+  internal_id   text COLLATE "C" NOT NULL,
+  name          text NOT NULL,
+  running       boolean NOT NULL,
+  participants  bigint NOT NULL,
+  moderators    bigint NOT NULL,
+  listeners     bigint NOT NULL,
+  voices        bigint NOT NULL,
+  videos        bigint NOT NULL,
+  expected_size bigint NOT NULL,
+  document      text NOT NULL,
+  placement     text NOT NULL,
+  reserved_at   timestamptz NOT NULL,
+  bound_at      timestamptz,
+  seen_at       timestamptz
+);
+CREATE INDEX meetings_by_frontend ON meetings (frontend_id);
+CREATE INDEX meetings_by_backend ON meetings (backend_id);
+CREATE TABLE tombstones (
+  internal_id text COLLATE "C" NOT NULL PRIMARY KEY,
+  scoped_id   text NOT NULL,
+  backend_id  text COLLATE "C" NOT NULL,
+  ended_at    timestamptz NOT NULL
+);
+CREATE INDEX tombstones_by_backend ON tombstones (backend_id);
+CREATE INDEX tombstones_by_time ON tombstones (ended_at);
+)"},
+};
+
+// "b3scale" in ASCII; any constant will do, as long as every version uses the same.
+constexpr std::int64_t migration_lock = 0x6233'7363'616c'65;
+
+void lock_against_other_instances(Connection& connection) {
+  if (connection.dialect() == Dialect::sqlite) return;  // the writing transaction is the lock
+  // Transaction-scoped, so that it works and is always released behind a transaction pooler.
+  // Another instance's migration may take longer than an ordinary statement.
+  connection.execute("SET LOCAL statement_timeout = '10min'");
+  connection.execute("SELECT pg_advisory_xact_lock($1)", {migration_lock});
+}
+
+bool has_migration_table(Connection& connection) {
+  const auto sql = connection.dialect() == Dialect::sqlite
+                       ? "SELECT name FROM sqlite_schema WHERE name = 'schema_migrations'"
+                       : "SELECT 'found' WHERE to_regclass('schema_migrations') IS NOT NULL";
+  return !connection.execute(sql).empty();
+}
+
+void create_migration_table(Connection& connection) {
+  connection.execute_script(connection.dialect() == Dialect::sqlite
+                                ? "CREATE TABLE schema_migrations (version INTEGER NOT NULL "
+                                  "PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL) "
+                                  "STRICT"
+                                : "CREATE TABLE schema_migrations (version bigint PRIMARY KEY, "
+                                  "name text NOT NULL, applied_at timestamptz NOT NULL)");
+}
+
+}  // namespace
+
+std::span<const Migration> migrations_of(Dialect dialect) {
+  if (dialect == Dialect::sqlite) return sqlite_migrations;
+  return postgres_migrations;
+}
+
+std::int64_t newest_schema_version(Dialect dialect) {
+  return migrations_of(dialect).back().version;
+}
+
+std::int64_t read_schema_version(Connection& connection) {
+  if (!has_migration_table(connection)) return 0;
+  auto rows = connection.execute("SELECT coalesce(max(version), 0) FROM schema_migrations");
+  return RowReader(rows.at(0)).integer();
+}
+
+MigrationStatus apply_migrations(Connection& connection, WallTime now) {
+  lock_against_other_instances(connection);
+  const auto newest = newest_schema_version(connection.dialect());
+  MigrationStatus status;
+  status.before = status.current = read_schema_version(connection);
+  if (status.before > newest) {
+    throw StoreCorrupt(
+        fmt::format("the database has schema version {}, this program knows versions up to {}: "
+                    "run a newer b3scaled or restore a backup",
+                    status.before, newest));
+  }
+  if (!has_migration_table(connection)) create_migration_table(connection);
+  for (const auto& migration : migrations_of(connection.dialect())) {
+    if (migration.version <= status.before) continue;
+    connection.execute_script(std::string(migration.sql));
+    connection.execute(
+        "INSERT INTO schema_migrations (version, name, applied_at) VALUES ($1, $2, $3)",
+        {migration.version, migration.name, now});
+    status.current = migration.version;
+  }
+  return status;
+}
+
+}  // namespace b3::store

@@ -1,0 +1,29 @@
+// The schema, as numbered steps that are applied in order and never changed once released.
+//
+// The table schema_migrations lists the steps a database has had. Everything runs in the caller's
+// one transaction, so a schema is either at one version or at another.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "store/connection.h"
+
+namespace b3::store {
+
+struct Migration {
+  std::int64_t version;
+  std::string_view name;
+  std::string_view sql;
+};
+std::span<const Migration> migrations_of(Dialect dialect);
+// The version this program works with.
+std::int64_t newest_schema_version(Dialect dialect);
+
+// To be called in a writing transaction. Waits for other instances that migrate; throws
+// StoreCorrupt when the schema is newer than this program.
+MigrationStatus apply_migrations(Connection& connection, WallTime now);
+// 0 for a database without a schema.
+std::int64_t read_schema_version(Connection& connection);
+
+}  // namespace b3::store

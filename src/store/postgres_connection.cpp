@@ -1,0 +1,204 @@
+#include "store/postgres_connection.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <vector>
+
+namespace b3::store {
+
+namespace {
+
+struct FreeOptions {
+  void operator()(PQconninfoOption* options) const { PQconninfoFree(options); }
+};
+using Options = std::unique_ptr<PQconninfoOption, FreeOptions>;
+
+// libpq's own complaint may quote the URL, so it is not passed on.
+Options parse_url(const std::string& url) {
+  char* complaint = nullptr;
+  Options options{PQconninfoParse(url.c_str(), &complaint)};
+  PQfreemem(complaint);
+  if (!options) {
+    throw StoreCorrupt(
+        "the database URL cannot be read: it must be sqlite:FILE or what libpq accepts "
+        "(postgres://USER:PASSWORD@HOST:PORT/DATABASE or host=... dbname=...)");
+  }
+  return options;
+}
+
+// What holds where the URL does not say otherwise. The timeouts notice a server that vanished
+// without closing the connection.
+constexpr std::array<std::pair<const char*, const char*>, 6> defaults{{
+    {"connect_timeout", "5"},
+    {"fallback_application_name", "b3scale"},
+    {"keepalives_idle", "15"},
+    {"keepalives_interval", "5"},
+    {"keepalives_count", "3"},
+    {"tcp_user_timeout", "30000"},
+}};
+
+bool starts_with_any(std::string_view text, std::initializer_list<std::string_view> prefixes) {
+  return std::ranges::any_of(prefixes, [&](auto prefix) { return text.starts_with(prefix); });
+}
+
+// PostgreSQL's protocol for one statement: texts, kept alive until it has been sent.
+class ParameterTexts {
+ public:
+  explicit ParameterTexts(Parameters parameters) {
+    texts_.reserve(parameters.size());
+    for (const auto& parameter : parameters) texts_.push_back(std::visit(*this, parameter.value));
+    for (const auto& text : texts_) pointers_.push_back(text ? text->c_str() : nullptr);
+  }
+  const char* const* data() const { return pointers_.data(); }
+  int size() const { return int(pointers_.size()); }
+
+  std::optional<std::string> operator()(std::monostate) const { return std::nullopt; }
+  std::optional<std::string> operator()(std::int64_t value) const { return fmt::to_string(value); }
+  std::optional<std::string> operator()(double value) const { return fmt::to_string(value); }
+  std::optional<std::string> operator()(bool value) const { return value ? "true" : "false"; }
+  std::optional<std::string> operator()(WallTime value) const { return to_rfc3339(value); }
+  std::optional<std::string> operator()(std::string_view value) const {
+    return is_storable_text(value) ? std::string(value) : to_storable_text(value);
+  }
+
+ private:
+  std::vector<std::optional<std::string>> texts_;
+  std::vector<const char*> pointers_;
+};
+
+}  // namespace
+
+void check_postgres_url(const std::string& url) {
+  parse_url(url);
+}
+
+PostgresConnection::PostgresConnection(const std::string& url) {
+  const auto options = parse_url(url);
+  std::vector<const char*> names;
+  std::vector<const char*> values;
+  const auto add = [&](const char* name, const char* value) {
+    names.push_back(name);
+    values.push_back(value);
+  };
+  for (const auto& [name, value] : defaults) add(name, value);
+  for (const auto* option = options.get(); option->keyword != nullptr; ++option) {
+    if (option->val == nullptr || *option->val == '\0') continue;
+    if (std::string_view(option->keyword) == "password") password_ = option->val;
+    const auto known = std::ranges::find(names, std::string_view(option->keyword));
+    if (known == names.end()) {
+      add(option->keyword, option->val);
+    } else {
+      values[std::size_t(known - names.begin())] = option->val;
+    }
+  }
+  add("client_encoding", "UTF8");
+  add(nullptr, nullptr);
+  connection_.reset(PQconnectdbParams(names.data(), values.data(), 0));
+  if (PQstatus(connection_.get()) != CONNECTION_OK) fail(nullptr);
+  PQsetNoticeProcessor(connection_.get(), [](void*, const char*) {}, nullptr);
+}
+
+// A server that went away has closed its end, which shows without asking it anything. Other
+// unasked-for input (notices, changed parameters) is taken in.
+bool PostgresConnection::usable() {
+  if (lost_ || PQstatus(connection_.get()) != CONNECTION_OK) return false;
+  pollfd socket{.fd = PQsocket(connection_.get()), .events = POLLIN | POLLRDHUP, .revents = 0};
+  if (::poll(&socket, 1, 0) == 0) return true;
+  if ((socket.revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL)) != 0) return false;
+  return PQconsumeInput(connection_.get()) == 1;
+}
+
+void PostgresConnection::begin(Access access) {
+  const auto* sql = access == Access::write ? "BEGIN ISOLATION LEVEL READ COMMITTED; "
+                                              "SET LOCAL statement_timeout = '10s'"
+                                            : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; "
+                                              "SET LOCAL statement_timeout = '10s'";
+  checked(PQexec(connection_.get(), sql));
+}
+
+// COMMIT of a failed transaction "succeeds" as a ROLLBACK.
+void PostgresConnection::commit() {
+  const auto result = checked(PQexec(connection_.get(), "COMMIT"));
+  if (std::string_view(PQcmdStatus(result.get())) != "COMMIT") {
+    throw StoreCorrupt("PostgreSQL: the transaction was rolled back instead of committed");
+  }
+}
+
+void PostgresConnection::rollback() noexcept {
+  if (lost_ || PQtransactionStatus(connection_.get()) == PQTRANS_IDLE) return;
+  const Result result{PQexec(connection_.get(), "ROLLBACK")};
+  if (PQresultStatus(result.get()) != PGRES_COMMAND_OK) lost_ = true;
+}
+
+Rows PostgresConnection::execute(std::string_view sql, Parameters parameters) {
+  const ParameterTexts texts{parameters};
+  const std::string statement{sql};
+  const auto result = checked(PQexecParams(connection_.get(), statement.c_str(), texts.size(),
+                                           nullptr, texts.data(), nullptr, nullptr, 0));
+  Rows rows(std::size_t(PQntuples(result.get())));
+  const int columns = PQnfields(result.get());
+  for (int index = 0; index < int(rows.size()); ++index) {
+    Row& row = rows[std::size_t(index)];
+    row.reserve(std::size_t(columns));
+    for (int column = 0; column < columns; ++column) {
+      if (PQgetisnull(result.get(), index, column) != 0) {
+        row.emplace_back(std::monostate{});
+      } else {
+        row.emplace_back(std::in_place_type<std::string>, PQgetvalue(result.get(), index, column),
+                         std::size_t(PQgetlength(result.get(), index, column)));
+      }
+    }
+  }
+  return rows;
+}
+
+void PostgresConnection::execute_script(const std::string& sql) {
+  checked(PQexec(connection_.get(), sql.c_str()));
+}
+
+PostgresConnection::Result PostgresConnection::checked(PGresult* raw) {
+  Result result{raw};
+  const auto status = PQresultStatus(raw);
+  if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) fail(raw);
+  return result;
+}
+
+// Only the primary message is passed on: the detail quotes values, which may be secrets.
+void PostgresConnection::fail(const PGresult* result) {
+  const auto* sqlstate = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : nullptr;
+  if (PQstatus(connection_.get()) != CONNECTION_OK || sqlstate == nullptr) {
+    lost_ = true;
+    throw StoreUnavailable(
+        without_password(fmt::format("PostgreSQL: {}", PQerrorMessage(connection_.get()))));
+  }
+  const std::string_view code{sqlstate};
+  const auto* message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+  const auto text =
+      without_password(fmt::format("PostgreSQL: {} ({})", message ? message : "error", code));
+  if (code == "23505") throw UniqueViolation(text);
+  if (code == "23503") throw ForeignKeyViolation(text);
+  if (code == "40001" || code == "40P01") throw TransactionConflict(text);
+  // The server is going away or no longer the primary: ask for a connection to a better one.
+  if (starts_with_any(code, {"08", "57P", "25006"})) {
+    lost_ = true;
+    throw StoreUnavailable(text);
+  }
+  // Out of resources; input/output errors; cancelled by a timeout; locks not available.
+  if (starts_with_any(code, {"53", "58", "57014", "55P03", "25P03"})) throw StoreUnavailable(text);
+  throw StoreCorrupt(text);
+}
+
+std::string PostgresConnection::without_password(std::string text) const {
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  for (auto at = password_.empty() ? std::string::npos : text.find(password_);
+       at != std::string::npos; at = text.find(password_, at + 3)) {
+    text.replace(at, password_.size(), "***");
+  }
+  return text;
+}
+
+}  // namespace b3::store

@@ -1,0 +1,17 @@
+// The Store over a Connection, whichever database it leads to: connects on first use and after
+// failures, and runs every call as one transaction.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "store/connection.h"
+
+namespace b3::store {
+
+using Connect = std::function<std::unique_ptr<Connection>()>;
+
+// `connect` is called again after each lost connection.
+std::unique_ptr<Store> make_sql_store(Connect connect);
+
+}  // namespace b3::store

@@ -1,0 +1,232 @@
+"""create when nodes do not do what they should: one id is on at most one node, always."""
+import time
+
+from b3cluster import fetch, wait_until
+from conftest import in_parallel, scoped
+
+
+def freeze_refresh(cluster):
+    """Restarts b3scaled so that it polls once and then believes what it saw."""
+    before = {name: cluster.nodes.calls(name, "getMeetings") for name in cluster.nodes.nodes}
+    cluster.restart_daemon(B3SCALE_REFRESH_INTERVAL="10m")
+    wait_until(lambda: all(cluster.nodes.calls(name, "getMeetings") > count
+                           for name, count in before.items()), "no poll after the start")
+    cluster.wait_eligible()
+
+
+def test_a_node_that_refuses_connections_is_skipped_within_the_request(cluster):
+    tenant = cluster.tenant()
+    freeze_refresh(cluster)
+    cluster.nodes.down("node1")
+    cluster.nodes.down("node3")
+
+    for i in range(6):
+        assert tenant.create(f"room-{i}").success
+    meetings = cluster.meetings()
+    assert len(meetings) == 6
+    assert {cluster.nodes.name_of(m["backend_host"]) for m in meetings.values()} == {"node2"}
+    assert all(m["state"] == "bound" for m in meetings.values())
+    assert set(cluster.nodes.meetings("node2")) == set(meetings)
+
+
+def test_with_no_node_left_create_fails_and_the_id_is_free(cluster):
+    tenant = cluster.tenant()
+    for name in cluster.nodes.nodes:
+        cluster.nodes.down(name)
+    answer = tenant.create("room")
+    assert not answer.success and answer.http.status == 200
+    assert cluster.meetings() == {}
+    for name in cluster.nodes.nodes:
+        cluster.nodes.up(name)
+    cluster.wait_eligible()
+    assert tenant.create("room").success
+
+
+def test_a_node_that_hangs_leaves_the_id_with_that_node_only(cluster):
+    tenant = cluster.tenant()
+    for name in cluster.nodes.nodes:
+        cluster.nodes.fault(name, "create", "hang")
+    started = time.monotonic()
+    answer = tenant.create("room")
+    assert not answer.success and answer.http.status == 200
+    assert time.monotonic() - started < 10
+    asked = cluster.asked("create")
+    assert len(asked) == 1, "no second node may be asked: the first one may have acted"
+    assert cluster.meeting(tenant, "room")["state"] == "reserved"
+
+    assert not tenant.create("room").success, "again, still hanging"
+    assert cluster.asked("create") == asked
+    assert tenant.info("room").key == "notFound"
+    assert tenant.meeting_ids() == []
+
+    for name in cluster.nodes.nodes:
+        cluster.nodes.heal(name)
+    assert tenant.create("room").success
+    assert cluster.holders(tenant, "room") == asked
+    assert cluster.asked("create") == asked
+
+
+def test_a_reservation_that_came_to_nothing_is_released_in_time(start_cluster):
+    cluster = start_cluster(settings={"B3SCALE_RESERVATION_TIMEOUT": "5s"})
+    tenant = cluster.tenant()
+    for name in cluster.nodes.nodes:
+        cluster.nodes.fault(name, "create", "hang")
+    assert not tenant.create("room").success
+    assert cluster.meeting(tenant, "room")["state"] == "reserved"
+    wait_until(lambda: cluster.meetings() == {}, "the reservation was never released", 15)
+    for name in cluster.nodes.nodes:
+        cluster.nodes.heal(name)
+    assert tenant.create("room").success
+    assert len(cluster.holders(tenant, "room")) == 1
+
+
+def check_bound_later(cluster, mode):
+    tenant = cluster.tenant()
+    for name in cluster.nodes.nodes:
+        cluster.nodes.fault(name, "create", mode)
+    assert not tenant.create("room").success
+    [holder] = cluster.holders(tenant, "room")
+    on_node = cluster.nodes.meetings(holder)[scoped(tenant, "room")]["internal_id"]
+
+    bound = wait_until(lambda: (cluster.meeting(tenant, "room") or {}).get("internal_id"),
+                       "the refresh never found what the node had done")
+    assert bound == on_node
+    assert tenant.meeting_ids() == ["room"]
+    for name in cluster.nodes.nodes:
+        cluster.nodes.heal(name)
+    again = tenant.create("room")
+    assert again.success and again["internalMeetingID"] == on_node
+    assert cluster.holders(tenant, "room") == [holder]
+    assert tenant.enter("room").status == 302
+
+
+def test_a_node_that_acts_and_then_hangs_is_found_out_by_the_refresh(cluster):
+    check_bound_later(cluster, "hang_after_effect")
+
+
+def test_a_node_that_acts_and_then_closes_the_connection_is_found_out(cluster):
+    check_bound_later(cluster, "close_after_effect")
+
+
+def check_resolved(cluster, mode):
+    """The first answer is BBB's XML whatever happened, and the id ends on exactly one node."""
+    tenant = cluster.tenant()
+    for name in cluster.nodes.nodes:
+        cluster.nodes.fault(name, "create", mode, times=1)
+    first = tenant.create("room")
+    assert first.http.status == 200 and first["returncode"] in ("SUCCESS", "FAILED")
+    for name in cluster.nodes.nodes:
+        cluster.nodes.heal(name)
+    answer = wait_until(lambda: (lambda a: a if a.success else None)(tenant.create("room")),
+                        "the id stayed unusable", 15)
+    cluster.wait_refreshed()
+    assert len(cluster.holders(tenant, "room")) == 1
+    assert tenant.info("room")["internalMeetingID"] == answer["internalMeetingID"]
+    if first.success:
+        assert first["internalMeetingID"] == answer["internalMeetingID"]
+
+
+def test_garbage_from_a_node_is_resolved(cluster):
+    check_resolved(cluster, "garbage")
+
+
+def test_truncated_xml_from_a_node_is_resolved(cluster):
+    check_resolved(cluster, "truncated")
+
+
+def test_http_errors_of_a_node_are_resolved(cluster):
+    check_resolved(cluster, "http_502")
+
+
+def test_an_oversized_answer_of_a_node_is_resolved(cluster):
+    check_resolved(cluster, "oversized")
+
+
+def test_what_a_node_refuses_is_passed_through_and_the_id_is_free(cluster):
+    tenant = cluster.tenant()
+    for name in cluster.nodes.nodes:
+        cluster.nodes.fault(name, "create", "failed")
+    answer = tenant.create("room")
+    assert not answer.success and answer.key == "internalError", answer
+    assert len(cluster.asked("create")) == 1
+    assert cluster.meetings() == {}
+    for name in cluster.nodes.nodes:
+        cluster.nodes.heal(name)
+    assert tenant.create("room").success
+
+
+def test_a_node_that_does_not_know_our_secret_is_skipped(start_cluster):
+    cluster = start_cluster(nodes=2)
+    tenant = cluster.tenant()
+    for name in cluster.nodes.nodes:
+        cluster.nodes.fault(name, "create", "wrong_checksum", times=1)
+    answer = tenant.create("room")
+    assert answer.key != "checksumError", "it is not the tenant's checksum that was wrong"
+    for name in cluster.nodes.nodes:
+        cluster.nodes.heal(name)
+    assert tenant.create("room").success
+    assert len(cluster.holders(tenant, "room")) == 1
+
+
+def test_fifty_parallel_creates_of_one_id_make_one_meeting(cluster):
+    tenant = cluster.tenant()
+    answers = in_parallel(50, lambda _: tenant.create("room", _seconds=40))
+    assert [answer for answer in answers if not answer.success] == []
+    assert len({answer["internalMeetingID"] for answer in answers}) == 1
+    assert len(cluster.holders(tenant, "room")) == 1
+    assert len(cluster.asked("create")) == 1
+
+
+def test_parallel_creates_of_one_id_agree_when_the_first_node_refuses(cluster):
+    tenant = cluster.tenant()
+    freeze_refresh(cluster)
+    for name in cluster.nodes.nodes:
+        cluster.nodes.fault(name, "create", "ok", latency_ms=300)
+    cluster.nodes.down("node1")
+    cluster.nodes.down("node2")
+    answers = in_parallel(10, lambda _: tenant.create("room", _seconds=40))
+    assert [answer for answer in answers if not answer.success] == []
+    assert len({answer["internalMeetingID"] for answer in answers}) == 1
+    assert cluster.nodes.holders(scoped(tenant, "room")) == ["node3"]
+
+
+def test_a_client_that_goes_away_leaves_a_complete_meeting(cluster):
+    tenant = cluster.tenant()
+    for name in cluster.nodes.nodes:
+        cluster.nodes.fault(name, "create", "ok", latency_ms=600)
+    url = tenant.signed_url("create", meetingID="room", name="Room", attendeePW="ap",
+                            moderatorPW="mp")
+    try:
+        fetch(url, seconds=0.2)
+        raise AssertionError("the node was meant to be slow")
+    except TimeoutError:
+        pass
+    wait_until(lambda: (cluster.meeting(tenant, "room") or {}).get("state") == "bound",
+               "the create was not completed")
+    assert len(cluster.holders(tenant, "room")) == 1
+
+
+def test_refused_ids_reach_no_node(cluster):
+    tenant = cluster.tenant()
+    for bad in ("", "x", "a,b", "m" * 257, "m" * 254, "a\x00b", "a\nb"):
+        answer = tenant.create(bad)
+        assert not answer.success and answer.key == "validationError", (bad[:10], answer)
+    missing = tenant.call("create", name="No id")
+    assert missing.key == "validationError", missing
+    assert cluster.asked("create") == [] and cluster.meetings() == {}
+
+
+def test_ids_and_names_of_all_kinds_survive_the_trip(cluster):
+    tenant = cluster.tenant()
+    ids = ["with space", "umlaut-äöü", "日本語の会議", "a/b?c=d&e=f#g", "100%25", "<xml>&\"'", "a~b",
+           "plus+plus", "m" * 200, "..", "😀😀"]
+    for each in ids:
+        answer = tenant.create(each, name=each)
+        assert answer.success and answer["meetingID"] == each, (each, answer)
+        assert tenant.enter(each).status == 302, each
+        assert tenant.info(each)["meetingName"] == each
+    cluster.wait_refreshed()
+    assert tenant.meeting_ids() == sorted(ids)
+    for each in ids:
+        assert tenant.end(each).success, each
+    assert tenant.meeting_ids() == []
