@@ -47,10 +47,7 @@ TEST_CASE("tokens that are not ours, expired or not bearer tokens are refused") 
 }
 
 TEST_CASE("without a configured secret the API is off and says how to turn it on") {
-  Rig rig;
-  auto options = rig.options();
-  options.jwt_secret.clear();
-  rig.api = Api{rig.store, rig.view, options};
+  Rig rig{"sqlite::memory:", true, ""};
   const auto reply = rig.call("GET", "/api/v1");
   CHECK(reply.status == 503);
   CHECK(reply.text("/message").find("B3SCALE_API_JWT_SECRET") != std::string::npos);

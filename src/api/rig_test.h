@@ -13,9 +13,11 @@
 #include "api/api.h"
 #include "token/jwt.h"
 
-namespace b3::api::test {
-
+namespace b3::api {
 namespace json = boost::json;
+}
+
+namespace b3::api::test {
 
 inline constexpr std::string_view jwt_secret = "a secret for tests only";
 inline const WallTime start = from_unix_milliseconds(1'700'000'000'000);
@@ -67,14 +69,15 @@ inline std::string tenant(std::string account) {
 }
 
 struct Rig {
-  explicit Rig(std::string url = "sqlite::memory:", bool migrated = true)
-      : store(std::move(url), 1), api(store, view, options()) {
+  explicit Rig(std::string url = "sqlite::memory:", bool migrated = true,
+               std::string_view secret = jwt_secret)
+      : store(std::move(url), 1), api(store, view, options(secret)) {
     if (migrated) store.run_blocking([](store::Store& db) { return db.migrate(start); });
   }
 
-  ApiOptions options() {
+  ApiOptions options(std::string_view secret) {
     ApiOptions made;
-    made.jwt_secret = jwt_secret;
+    made.jwt_secret = secret;
     made.version = "2.0.0";
     made.build = "test";
     made.clock = [this] { return Now{now, SteadyTime{}}; };

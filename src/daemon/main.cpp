@@ -44,12 +44,17 @@ int main(int argc, char** argv) {
   if (!environment) return complain(environment.error());
   const auto settings = config::read_daemon_config(*environment);
   if (!settings) return complain(settings.error());
+  const auto warnings = config::find_warnings(*environment);
   if (check_config) {
+    for (const auto& warning : warnings) {
+      std::fprintf(stderr, "b3scaled: warning: %s\n", warning.c_str());
+    }
     std::puts("configuration ok");
     return 0;
   }
 
   log::configure(settings->log_level, settings->log_format);
+  for (const auto& warning : warnings) log::warn(warning);
   std::signal(SIGPIPE, SIG_IGN);
   try {
     return migrate_only ? daemon::migrate(*settings) : daemon::serve(*settings);

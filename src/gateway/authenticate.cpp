@@ -1,6 +1,7 @@
 #include "gateway/authenticate.h"
 
 #include "bbb/checksum.h"
+#include "bbb/meeting_id.h"
 
 namespace b3::gateway {
 namespace {
@@ -30,6 +31,11 @@ std::expected<TenantCall, Refusal> admit(const Frontend& frontend, const Route& 
   if (!parameters) {
     return std::unexpected(
         Refusal{"validationError", std::string(bbb::to_message(parameters.error()))});
+  }
+  for (const auto name : {"meetingID", "parentMeetingID"}) {
+    if (const auto* id = parameters->find(name)) {
+      parameters->set(name, std::string(bbb::trim_meeting_id(*id)));
+    }
   }
   return TenantCall{frontend.id, frontend.key, std::string(route.call_text),
                     std::move(*parameters)};

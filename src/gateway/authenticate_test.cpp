@@ -82,3 +82,7 @@ TEST_CASE_FIXTURE(Fixture, "unsigned form parameters can not ride on a signed qu
   CHECK_FALSE(authenticate_form(view, route, sign("meetingID=math"), "name=M"));
   CHECK_FALSE(authenticate_form(view, route, sign("meetingID=math"), "meetingID=other"));
 }
+
+TEST_CASE_FIXTURE(Fixture, "an id is trimmed as nodes do it, so that it is found again") {
+  CHECK(authenticate(view, route, sign("meetingID=+math+"))->parameters.get("meetingID") == "math");
+}

@@ -116,7 +116,10 @@ Step RequestParser::parse_head(std::string_view data) {
 
 Step RequestParser::parse_body(std::string_view data, std::string* body, std::size_t limit) {
   if (is_done()) return {Progress::done, 0};
-  if (data.empty()) return {Progress::more, 0};
+  // No chunked body ends within fewer bytes than "0 CRLF CRLF", and Beast asserts that it is not
+  // given fewer once it has seen the last chunk's line.
+  constexpr std::size_t least_chunked_end = 5;
+  if (data.empty() || (chunked_ && data.size() < least_chunked_end)) return {Progress::more, 0};
   body_ = body;
   body_limit_ = limit;
   Error error;

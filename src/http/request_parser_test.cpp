@@ -90,14 +90,24 @@ TEST_CASE("trailers are not headers and have their limit") {
     CHECK(*storage.request.header("Host") == "h");
     CHECK(storage.request.header("X-T") == nullptr);
   }
+  SUBCASE("an empty body byte by byte") {
+    const std::string_view end = "0\r\n\r\n";
+    for (std::size_t size = 0; size < end.size(); ++size) {
+      const Step step = parser.parse_body(end.substr(0, size), &body, 10);
+      CHECK(step.progress == Progress::more);
+      CHECK(step.consumed == 0);
+    }
+    CHECK(parser.parse_body(end, &body, 10).progress == Progress::done);
+    CHECK(body.empty());
+  }
   SUBCASE("too many") {
     const std::string trailers = "0\r\nX: " + std::string(RequestParser::max_chunk_line, 'x');
     CHECK(parser.parse_body(trailers, &body, 10).progress == Progress::refused);
     CHECK(parser.refusal().status == 400);
   }
   SUBCASE("the body limit counts decoded bytes") {
-    CHECK(parser.parse_body("5\r\n12345\r\n", &body, 6).progress == Progress::more);
-    CHECK(parser.parse_body("1\r\n6\r\n1\r\n7\r\n", &body, 6).progress == Progress::refused);
+    CHECK(parser.parse_body("5\r\n12345\r\n", &body, 6).consumed == 8);
+    CHECK(parser.parse_body("\r\n1\r\n6\r\n1\r\n7\r\n", &body, 6).progress == Progress::refused);
     CHECK(parser.refusal().status == 413);
     CHECK(body == "123456");
   }

@@ -20,10 +20,13 @@ store::SeenMeeting seen(const bbb::NodeMeeting& found, const Meeting& row) {
   return result;
 }
 
+store::RefreshResult::Lost lost(const Meeting& row) {
+  return {row.scoped_id, row.epoch, row.internal_id};
+}
+
 bool differs(const bbb::NodeMeeting& found, const Meeting& row) {
-  return row.phase != MeetingPhase::bound || row.internal_id != found.internal_id ||
-         row.running != found.running || row.counts != found.counts ||
-         row.document != found.document;
+  return row.phase != MeetingPhase::bound || row.running != found.running ||
+         row.counts != found.counts || row.document != found.document;
 }
 
 Meeting adopt(const bbb::NodeMeeting& found, const bbb::Unscoped& id, const Frontend& frontend,
@@ -71,9 +74,11 @@ void consider(const PlanInput& input, const bbb::NodeMeeting& found, Plan& plan)
     return;
   }
   if (input.in_flight(found.scoped_id)) return;
-  if (row.phase == MeetingPhase::bound && row.internal_id != found.internal_id &&
-      entry->changed_at_version > input.poll.view_version) {
-    return;  // created again after the poll was started
+  if (row.phase == MeetingPhase::bound && row.internal_id != found.internal_id) {
+    // A node has one meeting per id, so the one we know is over; the next poll adopts its
+    // successor. Unless the row is the newer of the two.
+    if (entry->changed_at_version <= input.poll.view_version) plan.lost.push_back(lost(row));
+    return;
   }
   if (input.tombstones.contains(found.internal_id)) {
     plan.ended_copies.push_back(found.scoped_id);
@@ -101,7 +106,7 @@ Plan make_plan(const PlanInput& input) {
       continue;
     }
     if (row.phase == MeetingPhase::bound) {
-      plan.lost.push_back({row.scoped_id, row.epoch, row.internal_id});
+      plan.lost.push_back(lost(row));
     } else if (input.now - row.reserved_at > input.reservation_timeout) {
       plan.expired.push_back({row.scoped_id, row.epoch, row.owner});
     }

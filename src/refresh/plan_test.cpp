@@ -210,3 +210,15 @@ TEST_CASE_FIXTURE(Fixture, "an unchanged meeting is not written") {
   poll.meetings[0].counts.participants = 1;
   CHECK(plan().changed.size() == 1);
 }
+
+TEST_CASE_FIXTURE(Fixture, "a meeting that its node replaced under the same id is lost") {
+  view.put(row("math"));
+  start_poll();
+  auto successor = listed("math");
+  successor.internal_id = "math-second";
+  poll.meetings = {successor};
+  const auto result = plan();
+  REQUIRE(result.lost.size() == 1);
+  CHECK(result.lost[0].internal_id == "math-internal");
+  CHECK(result.changed.empty());
+}

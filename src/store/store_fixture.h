@@ -7,6 +7,7 @@
 #include <doctest/doctest.h>
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -85,7 +86,8 @@ void run_together(int threads, const std::function<void(int)>& work);
 
 }  // namespace b3::store::testing
 
-// A test case for each kind of database that is there, with `database` in scope.
+// A test case that runs once with each kind of database as the type `Database`; it returns at once
+// where that kind is not available().
 #define B3_DATABASE_TEST(name)                                           \
   TEST_CASE_TEMPLATE(name, Database, b3::store::testing::SqliteDatabase, \
                      b3::store::testing::PostgresDatabase)
