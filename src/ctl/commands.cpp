@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "ctl/fields.h"
 #include "ctl/resolve.h"
+#include "ctl/table.h"
 
 namespace b3::ctl {
 
@@ -140,7 +141,7 @@ Output remove(const Context& context, const Kind& kind) {
       "DELETE", kind.path(*found) + (context.invocation.force ? "?force=true" : ""));
   if (!answer) return std::unexpected(std::move(answer.error()));
   if (context.invocation.json) return as_json(context, std::move(answer->body));
-  const auto label = field_text(answer->body, kind.label);
+  const auto label = printable(field_text(answer->body, kind.label));
   if (answer->status == 202) {
     return fmt::format(
         "The {} {} still has meetings: it gets no new ones and goes when the last one ends.\n",

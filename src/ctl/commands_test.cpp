@@ -193,6 +193,16 @@ TEST_CASE("meetings are found by any of their ids") {
   CHECK(removed("x").find("there is no meeting") != std::string::npos);
 }
 
+TEST_CASE("what is printed about a removed meeting cannot steer the terminal") {
+  ScriptedApi api;
+  api.will_answer(200, "[{\"id\":\"a~\\u001b[2J\",\"meeting_id\":\"m\"}]");
+  api.will_answer(200, "{\"id\":\"a~\\u001b[2J\"}");
+  const auto output = run_command(invoke(Action::remove_meeting, "m"), api, {});
+  REQUIRE(output);
+  CHECK(output->find('\033') == std::string::npos);
+  CHECK(api.calls[1].target == "/api/v1/meetings/a~%1B%5B2J");
+}
+
 TEST_CASE("meetings are filtered by what backend and frontend names mean") {
   ScriptedApi api;
   auto invocation = invoke(Action::show_meetings);

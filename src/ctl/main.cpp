@@ -12,6 +12,7 @@
 #include "ctl/command_line.h"
 #include "ctl/commands.h"
 #include "ctl/credentials.h"
+#include "ctl/table.h"
 
 namespace {
 
@@ -98,7 +99,8 @@ Output run(Invocation invocation, const config::Environment& environment) {
 }
 
 int print_failure(const Failure& failure) {
-  std::cerr << fmt::format("b3scalectl: {}; {}\n", failure.what, failure.next);
+  std::cerr << fmt::format("b3scalectl: {}; {}\n", printable(failure.what),
+                           printable(failure.next));
   return exit_failed;
 }
 
