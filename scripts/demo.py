@@ -207,11 +207,13 @@ class Demo:
         out = ["", "b3scale is running.", "", "  The tenant's two values (for Moodle, Greenlight, ...)",
                f"    API URL   {self.tenant.url}/", f"    secret    {self.tenant.secret}", "",
                "  Which node holds what"]
-        for backend in self.demo_backends():
+        named = {self.nodes.name_of(backend["bbb"]["host"]): backend
+                 for backend in self.demo_backends()}
+        for name, backend in sorted(named.items()):
             host = backend["bbb"]["host"]
             held = [m for m in self.meetings.values() if m["backend_id"] == backend["id"]]
             people = sum(meeting["counts"]["participants"] for meeting in held)
-            out.append(f"    {self.nodes.name_of(host)}  {host}  "
+            out.append(f"    {name}  {host}  "
                        f"{len(held)} meetings, {people} people")
             for meeting in sorted(held, key=lambda m: m["meeting_id"]):
                 out.append(f"      {meeting['meeting_id']:<14} {meeting['name']:<26}"

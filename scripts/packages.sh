@@ -71,21 +71,30 @@ compile_jobs() {
   ((processors < gibibytes)) && printf '%s\n' "$processors" || printf '%s\n' "$gibibytes"
 }
 
-# build_with_progress LOG CMAKE-BUILD-ARGUMENTS...: ninja's "[12/98]" become a line per tenth.
+# show_progress: of ninja's "[12/98] ..." lines, one for each tenth of the work.
+show_progress() {
+  local line tenth shown=0
+  while IFS= read -r line; do
+    [[ $line =~ ^\[([0-9]+)/([0-9]+)\] ]] && ((BASH_REMATCH[2] >= 10)) || continue
+    tenth=$((10 * BASH_REMATCH[1] / BASH_REMATCH[2]))
+    ((tenth > shown)) || continue
+    shown=$tenth
+    printf '    %s of %s steps\n' "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}"
+  done
+}
+
+# build_with_progress LOG DIRECTORY CMAKE-BUILD-ARGUMENTS...: one build at a time in a directory.
 build_with_progress() {
-  local log=$1 status=0
-  shift
-  NINJA_STATUS='[%f/%t] ' cmake --build "$@" -j "$(compile_jobs)" 2>&1 | tee "$log" |
-    awk 'match($0, /^\[[0-9]+\/[0-9]+\]/) {
-           split(substr($0, 2, RLENGTH - 2), part, "/")
-           tenth = int(10 * part[1] / part[2])
-           if (part[2] >= 10 && tenth > shown) {
-             shown = tenth; print "    " part[1] " of " part[2] " steps"; fflush()
-           }
-         }' || status=$?
+  local log=$1 directory=$2 status=0
+  shift 2
+  {
+    flock 9
+    NINJA_STATUS='[%f/%t] ' cmake --build "$directory" "$@" -j "$(compile_jobs)" 2>&1 9>&- |
+      tee "$log" | show_progress
+  } 9>"$directory/.lock" || status=$?
   if ((status != 0)); then
-    printf '%s\n' "--- the build failed; the end of $log:" >&2
-    grep -nE -A6 '(error:|FAILED:)' "$log" | head -n 60 >&2 || tail -n 40 "$log" >&2
+    printf '%s\n' "--- the build failed; from $log:" >&2
+    grep -E -A6 '(error:|FAILED:)' "$log" | head -n 60 >&2 || tail -n 40 "$log" >&2
   fi
   return "$status"
 }

@@ -5,6 +5,7 @@
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
 
+#include <algorithm>
 #include <array>
 #include <cctype>
 #include <climits>
@@ -21,19 +22,22 @@ constexpr std::string_view upper_hex_digits = "0123456789ABCDEF";
 constexpr std::string_view base64url_digits =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
+// Fetched once: EVP_sha256() and its like are looked up again, under locks, by every use
+// (OpenSSL 3, crypto(7), "Implicit fetching"). Never freed.
 const EVP_MD* openssl_digest(HashAlgorithm algorithm) {
-  switch (algorithm) {
-    case HashAlgorithm::sha1:
-      return EVP_sha1();
-    case HashAlgorithm::sha256:
-      return EVP_sha256();
-    case HashAlgorithm::sha384:
-      return EVP_sha384();
-    case HashAlgorithm::sha512:
-      return EVP_sha512();
-  }
-  throw std::invalid_argument("unknown hash algorithm");
+  static const std::array<EVP_MD*, 4> digests{
+      EVP_MD_fetch(nullptr, "SHA1", nullptr), EVP_MD_fetch(nullptr, "SHA256", nullptr),
+      EVP_MD_fetch(nullptr, "SHA384", nullptr), EVP_MD_fetch(nullptr, "SHA512", nullptr)};
+  const auto index = static_cast<std::size_t>(algorithm);
+  if (index >= digests.size() || digests[index] == nullptr)
+    throw std::invalid_argument("unknown hash algorithm");
+  return digests[index];
 }
+
+struct DigestContext {
+  EVP_MD_CTX* context = EVP_MD_CTX_new();
+  ~DigestContext() { EVP_MD_CTX_free(context); }
+};
 
 const unsigned char* octets(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.empty() ? "" : text.data());
@@ -46,9 +50,31 @@ int hex_digit_value(char digit) {
   return -1;
 }
 
+constexpr std::array<bool, 256> unreserved = [] {
+  std::array<bool, 256> table{};
+  for (const char c : std::string_view("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                       "0123456789-._~"))
+    table[static_cast<unsigned char>(c)] = true;
+  return table;
+}();
+
 bool is_unreserved(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-         c == '.' || c == '_' || c == '~';
+  return unreserved[static_cast<unsigned char>(c)];
+}
+
+std::string_view html_entity(char c) {
+  switch (c) {
+    case '&':
+      return "&amp;";
+    case '<':
+      return "&lt;";
+    case '>':
+      return "&gt;";
+    case '"':
+      return "&quot;";
+    default:
+      return "&#39;";
+  }
 }
 
 // One character per value of a base64url digit, -1 for everything else.
@@ -92,10 +118,12 @@ std::string_view to_string(HashAlgorithm algorithm) {
 }
 
 std::string digest_hex(HashAlgorithm algorithm, std::string_view data) {
+  thread_local const DigestContext reused;
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
   unsigned size = 0;
-  if (EVP_Digest(octets(data), data.size(), digest.data(), &size, openssl_digest(algorithm),
-                 nullptr) != 1)
+  if (EVP_DigestInit_ex2(reused.context, openssl_digest(algorithm), nullptr) != 1 ||
+      EVP_DigestUpdate(reused.context, data.data(), data.size()) != 1 ||
+      EVP_DigestFinal_ex(reused.context, digest.data(), &size) != 1)
     throw std::runtime_error("OpenSSL cannot compute the digest");
   return to_hex({reinterpret_cast<const char*>(digest.data()), size});
 }
@@ -111,12 +139,12 @@ std::string hmac(HashAlgorithm algorithm, std::string_view key, std::string_view
 }
 
 std::string to_hex(std::string_view bytes) {
-  std::string text;
-  text.reserve(bytes.size() * 2);
+  std::string text(bytes.size() * 2, '\0');
+  char* next = text.data();
   for (const char c : bytes) {
     const auto byte = static_cast<unsigned char>(c);
-    text += lower_hex_digits[byte >> 4];
-    text += lower_hex_digits[byte & 15];
+    *next++ = lower_hex_digits[byte >> 4];
+    *next++ = lower_hex_digits[byte & 15];
   }
   return text;
 }
@@ -161,43 +189,53 @@ std::optional<std::string> base64url_decode(std::string_view text) {
 
 std::string form_encode(std::string_view text) {
   std::string encoded;
-  encoded.reserve(text.size() + text.size() / 4);
-  for (const char c : text) {
-    if (is_unreserved(c)) {
-      encoded += c;
-    } else if (c == ' ') {
-      encoded += '+';
-    } else {
-      const auto byte = static_cast<unsigned char>(c);
-      encoded += '%';
-      encoded += upper_hex_digits[byte >> 4];
-      encoded += upper_hex_digits[byte & 15];
-    }
-  }
+  append_form_encoded(encoded, text);
   return encoded;
 }
 
+void append_form_encoded(std::string& encoded, std::string_view text) {
+  while (!text.empty()) {
+    std::size_t plain = 0;
+    while (plain < text.size() && is_unreserved(text[plain])) ++plain;
+    encoded.append(text.substr(0, plain));
+    if (plain == text.size()) return;
+    const auto byte = static_cast<unsigned char>(text[plain]);
+    if (byte == ' ') {
+      encoded += '+';
+    } else {
+      encoded += {'%', upper_hex_digits[byte >> 4], upper_hex_digits[byte & 15]};
+    }
+    text.remove_prefix(plain + 1);
+  }
+}
+
 std::optional<std::string> form_decode(std::string_view text) {
+  std::size_t special = text.find_first_of("%+");
+  if (special == std::string_view::npos) return std::string(text);
   std::string decoded;
   decoded.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '+') {
+  for (; special != std::string_view::npos; special = text.find_first_of("%+")) {
+    decoded.append(text.substr(0, special));
+    text.remove_prefix(special);
+    if (text[0] == '+') {
       decoded += ' ';
-    } else if (text[i] == '%') {
-      if (text.size() - i < 3) return std::nullopt;
-      const int high = hex_digit_value(text[i + 1]);
-      const int low = hex_digit_value(text[i + 2]);
-      if (high < 0 || low < 0) return std::nullopt;
-      decoded += static_cast<char>(high << 4 | low);
-      i += 2;
-    } else {
-      decoded += text[i];
+      text.remove_prefix(1);
+      continue;
     }
+    if (text.size() < 3) return std::nullopt;
+    const int high = hex_digit_value(text[1]);
+    const int low = hex_digit_value(text[2]);
+    if (high < 0 || low < 0) return std::nullopt;
+    decoded += static_cast<char>(high << 4 | low);
+    text.remove_prefix(3);
   }
-  return decoded;
+  return decoded.append(text);
 }
 
 bool is_valid_utf8(std::string_view text) {
+  const auto is_ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
+  const auto* first = std::ranges::find_if_not(text, is_ascii);
+  text.remove_prefix(static_cast<std::size_t>(first - text.data()));
   while (!text.empty()) {
     const std::size_t length = first_utf8_character(text).length;
     if (length == 0) return false;
@@ -235,29 +273,14 @@ bool is_uuid(std::string_view text) {
 
 std::string html_escape(std::string_view text) {
   std::string escaped;
-  escaped.reserve(text.size());
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '"':
-        escaped += "&quot;";
-        break;
-      case '\'':
-        escaped += "&#39;";
-        break;
-      default:
-        escaped += c;
-    }
+  escaped.reserve(text.size() + text.size() / 8);
+  for (;;) {
+    const auto special = text.find_first_of("&<>\"'");
+    escaped.append(text.substr(0, special));
+    if (special == std::string_view::npos) return escaped;
+    escaped.append(html_entity(text[special]));
+    text.remove_prefix(special + 1);
   }
-  return escaped;
 }
 
 }  // namespace b3

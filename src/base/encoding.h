@@ -28,6 +28,7 @@ std::optional<std::string> base64url_decode(std::string_view text);
 // application/x-www-form-urlencoded as frontends and nodes use it: unreserved characters
 // (RFC 3986 section 2.3) stand for themselves, a space becomes '+', the rest %XX upper-case.
 std::string form_encode(std::string_view text);
+void append_form_encoded(std::string& encoded, std::string_view text);
 // nullopt on a malformed escape ("%", "%4", "%zz"). '+' decodes to a space.
 std::optional<std::string> form_decode(std::string_view text);
 bool is_valid_utf8(std::string_view text);

@@ -22,7 +22,9 @@ std::string to_lower_hex(std::string_view hex) {
 }
 
 bool is_checksum_piece(std::string_view piece) {
-  return form_decode(piece.substr(0, piece.find('='))) == "checksum";
+  const auto name = piece.substr(0, piece.find('='));
+  if (name.contains('%')) return form_decode(name) == "checksum";
+  return name == "checksum";
 }
 
 std::string_view value_of(std::string_view piece) {
@@ -136,7 +138,9 @@ std::expected<void, ChecksumError> verify_form(std::string_view call, std::strin
 
 std::string sign(HashAlgorithm algorithm, std::string_view call, std::string_view query,
                  std::string_view secret) {
-  return digest_hex(algorithm, std::string(call).append(query).append(secret));
+  std::string text;
+  text.reserve(call.size() + query.size() + secret.size());
+  return digest_hex(algorithm, text.append(call).append(query).append(secret));
 }
 
 std::string signed_query(HashAlgorithm algorithm, std::string_view call, std::string_view query,

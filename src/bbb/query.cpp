@@ -1,7 +1,8 @@
 #include "bbb/query.h"
 
 #include <algorithm>
-#include <unordered_map>
+#include <array>
+#include <utility>
 
 #include "base/encoding.h"
 
@@ -16,9 +17,16 @@ bool is_control(unsigned char c) {
   return c < 0x20 || c == 0x7F;
 }
 
+constexpr std::array<bool, 256> name_characters = [] {
+  std::array<bool, 256> table{};
+  for (const char c : std::string_view("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                       "0123456789_.:-"))
+    table[static_cast<unsigned char>(c)] = true;
+  return table;
+}();
+
 bool is_name_character(char c) {
-  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' ||
-         c == '.' || c == ':' || c == '-';
+  return name_characters[static_cast<unsigned char>(c)];
 }
 
 std::expected<Parameter, QueryError> parse_parameter(std::string_view piece) {
@@ -65,9 +73,9 @@ std::string Parameters::encode() const {
   std::string query;
   for (const Parameter& parameter : list_) {
     if (!query.empty()) query += '&';
-    query += form_encode(parameter.name);
+    append_form_encoded(query, parameter.name);
     query += '=';
-    query += form_encode(parameter.value);
+    append_form_encoded(query, parameter.value);
   }
   return query;
 }
@@ -92,8 +100,8 @@ std::string_view to_message(QueryError error) {
 
 std::expected<Parameters, QueryError> parse_parameters(std::string_view raw) {
   Parameters parameters;
-  std::unordered_map<std::string, std::string> seen;
   std::size_t pieces = 0;
+  bool has_checksum = false;
   while (!raw.empty()) {
     const std::string_view piece = raw.substr(0, raw.find('&'));
     raw.remove_prefix(std::min(piece.size() + 1, raw.size()));
@@ -101,13 +109,13 @@ std::expected<Parameters, QueryError> parse_parameters(std::string_view raw) {
     if (++pieces > max_parameters) return std::unexpected(QueryError::too_many_parameters);
     auto parameter = parse_parameter(piece);
     if (!parameter) return std::unexpected(parameter.error());
-    const auto [earlier, is_new] = seen.try_emplace(parameter->name, parameter->value);
-    if (!is_new && parameter->name == "checksum")
-      return std::unexpected(QueryError::duplicate_checksum);
-    if (!is_new && earlier->second != parameter->value)
-      return std::unexpected(QueryError::duplicate_parameter);
-    if (is_new && parameter->name != "checksum")
-      parameters.set(parameter->name, std::move(parameter->value));
+    if (parameter->name == "checksum") {
+      if (std::exchange(has_checksum, true)) return std::unexpected(QueryError::duplicate_checksum);
+    } else if (const auto* earlier = parameters.find(parameter->name)) {
+      if (*earlier != parameter->value) return std::unexpected(QueryError::duplicate_parameter);
+    } else {
+      parameters.append(std::move(*parameter));
+    }
   }
   return parameters;
 }

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace b3::bbb {
@@ -24,6 +25,7 @@ class Parameters {
   // find() or "".
   std::string_view get(std::string_view name) const;
   void set(std::string_view name, std::string value);  // replaces in place or appends
+  void append(Parameter parameter) { list_.push_back(std::move(parameter)); }  // of a new name
   void erase(std::string_view name);
   bool empty() const { return list_.empty(); }
   auto begin() const { return list_.begin(); }
