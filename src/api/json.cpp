@@ -73,7 +73,7 @@ http::Response json_response(int status, const json::value& body) {
   response.status = status;
   response.headers.push_back({"Content-Type", "application/json"});
   response.headers.push_back({"Cache-Control", "no-store"});
-  response.body = json::serialize(body);
+  response.body = to_json_text(body);
   return response;
 }
 

@@ -1,11 +1,56 @@
 #include "base/json.h"
 
+#include <fmt/format.h>
+
 #include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
 #include <cmath>
+#include <iterator>
+#include <utility>
 
 namespace b3 {
 
 namespace json = boost::json;
+
+namespace {
+
+void append(std::string& text, const json::value& value) {
+  if (const auto* object = value.if_object()) {
+    text += '{';
+    bool first = true;
+    for (const auto& member : *object) {
+      if (!std::exchange(first, false)) text += ',';
+      text += json::serialize(member.key());
+      text += ':';
+      append(text, member.value());
+    }
+    text += '}';
+  } else if (const auto* array = value.if_array()) {
+    text += '[';
+    bool first = true;
+    for (const auto& element : *array) {
+      if (!std::exchange(first, false)) text += ',';
+      append(text, element);
+    }
+    text += ']';
+  } else if (const auto* number = value.if_double()) {
+    if (std::isfinite(*number)) {
+      fmt::format_to(std::back_inserter(text), "{}", *number);
+    } else {
+      text += "null";
+    }
+  } else {
+    text += json::serialize(value);
+  }
+}
+
+}  // namespace
+
+std::string to_json_text(const json::value& value) {
+  std::string text;
+  append(text, value);
+  return text;
+}
 
 std::optional<json::object> parse_json_object(std::string_view text) {
   json::parse_options options;

@@ -22,4 +22,8 @@ std::optional<std::int64_t> find_integer(const boost::json::object& object, std:
 std::optional<double> find_number(const boost::json::object& object, std::string_view key);
 std::optional<bool> find_bool(const boost::json::object& object, std::string_view key);
 
+// `value` as people write it: numbers in their shortest decimal form (1, 0.63) where
+// boost::json::serialize() gives 1E0 and 6.3E-1. Not a number and infinity become null.
+std::string to_json_text(const boost::json::value& value);
+
 }  // namespace b3

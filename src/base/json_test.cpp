@@ -42,3 +42,13 @@ TEST_CASE("look-ups are typed") {
   CHECK(find_bool(object, "b") == true);
   CHECK_FALSE(find_bool(object, "i"));
 }
+
+TEST_CASE("numbers are written as people write them") {
+  const boost::json::value value{{"whole", 1.0},
+                                 {"part", 0.63},
+                                 {"count", 3},
+                                 {"list", {0.5, "a\"b", nullptr, true}},
+                                 {"none", boost::json::object{}}};
+  CHECK(b3::to_json_text(value) ==
+        R"({"whole":1,"part":0.63,"count":3,"list":[0.5,"a\"b",null,true],"none":{}})");
+}

@@ -29,6 +29,13 @@ bool is_name_character(char c) {
   return name_characters[static_cast<unsigned char>(c)];
 }
 
+void append_pair(std::string& query, std::string_view name, std::string_view value) {
+  if (!query.empty()) query += '&';
+  append_form_encoded(query, name);
+  query += '=';
+  append_form_encoded(query, value);
+}
+
 std::expected<Parameter, QueryError> parse_parameter(std::string_view piece) {
   const std::size_t equals = piece.find('=');
   auto name = form_decode(piece.substr(0, equals));
@@ -71,12 +78,20 @@ void Parameters::erase(std::string_view name) {
 
 std::string Parameters::encode() const {
   std::string query;
+  for (const Parameter& parameter : list_) append_pair(query, parameter.name, parameter.value);
+  return query;
+}
+
+std::string Parameters::encode_with(std::string_view name, std::string_view value) const {
+  std::string query;
+  query.reserve(256);
+  bool written = false;
   for (const Parameter& parameter : list_) {
-    if (!query.empty()) query += '&';
-    append_form_encoded(query, parameter.name);
-    query += '=';
-    append_form_encoded(query, parameter.value);
+    const bool is_it = parameter.name == name;
+    append_pair(query, parameter.name, is_it ? value : std::string_view(parameter.value));
+    written = written || is_it;
   }
+  if (!written) append_pair(query, name, value);
   return query;
 }
 
@@ -100,6 +115,7 @@ std::string_view to_message(QueryError error) {
 
 std::expected<Parameters, QueryError> parse_parameters(std::string_view raw) {
   Parameters parameters;
+  parameters.reserve(std::min<std::size_t>(16, 1 + raw.size() / 8));
   std::size_t pieces = 0;
   bool has_checksum = false;
   while (!raw.empty()) {

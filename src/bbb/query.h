@@ -26,6 +26,7 @@ class Parameters {
   std::string_view get(std::string_view name) const;
   void set(std::string_view name, std::string value);  // replaces in place or appends
   void append(Parameter parameter) { list_.push_back(std::move(parameter)); }  // of a new name
+  void reserve(std::size_t count) { list_.reserve(count); }
   void erase(std::string_view name);
   bool empty() const { return list_.empty(); }
   auto begin() const { return list_.begin(); }
@@ -33,6 +34,8 @@ class Parameters {
   std::size_t size() const { return list_.size(); }
   // name=value&..., both form-encoded.
   std::string encode() const;
+  // The same with this value for this name, which is put last where it is missing.
+  std::string encode_with(std::string_view name, std::string_view value) const;
   bool operator==(const Parameters&) const = default;
 
  private:

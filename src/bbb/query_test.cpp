@@ -125,3 +125,11 @@ TEST_CASE("every error has its own sentence") {
     messages.insert(to_message(error));
   CHECK(messages.size() == 6);
 }
+
+TEST_CASE("one value can be replaced while encoding") {
+  const auto parameters = b3::bbb::parse_parameters("a=1&meetingID=x&b=2");
+  REQUIRE(parameters);
+  CHECK(parameters->encode_with("meetingID", "k~x y") == "a=1&meetingID=k~x+y&b=2");
+  CHECK(parameters->encode_with("c", "3") == "a=1&meetingID=x&b=2&c=3");
+  CHECK(parameters->encode() == "a=1&meetingID=x&b=2");
+}

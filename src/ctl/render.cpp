@@ -4,6 +4,7 @@
 
 #include <sstream>
 
+#include "base/json.h"
 #include "ctl/fields.h"
 #include "ctl/table.h"
 
@@ -36,7 +37,7 @@ void write_indented(const json::value& value, std::size_t depth, std::string& ou
     }
     out += "\n" + outer + "]";
   } else {
-    out += json::serialize(value);
+    out += to_json_text(value);
   }
 }
 

@@ -33,9 +33,10 @@ std::expected<TenantCall, Refusal> admit(const Frontend& frontend, const Route& 
         Refusal{"validationError", std::string(bbb::to_message(parameters.error()))});
   }
   for (const auto name : {"meetingID", "parentMeetingID"}) {
-    if (const auto* id = parameters->find(name)) {
-      parameters->set(name, std::string(bbb::trim_meeting_id(*id)));
-    }
+    const auto* id = parameters->find(name);
+    if (id == nullptr) continue;
+    const auto trimmed = bbb::trim_meeting_id(*id);
+    if (trimmed.size() != id->size()) parameters->set(name, std::string(trimmed));
   }
   return TenantCall{frontend.id, frontend.key, std::string(route.call_text),
                     std::move(*parameters)};

@@ -47,7 +47,8 @@ Gateway::Gateway(store::Executor& store, view::View& view, view::InFlight& in_fl
 }
 
 bool Gateway::owns(std::string_view path) {
-  return parse_route(path).has_value() || path.starts_with(retry_prefix);
+  return path == "/bbb" || path.starts_with("/bbb/") || path.starts_with(retry_prefix) ||
+         parse_route(path).has_value();
 }
 
 bool Gateway::answer_now(const http::Request& request, http::Response& response) {
@@ -57,7 +58,10 @@ bool Gateway::answer_now(const http::Request& request, http::Response& response)
     return true;
   }
   const auto route = parse_route(path);
-  if (!route) return false;
+  if (!route) {
+    response = refuse("unsupportedRequest", "This request is not supported.");
+    return true;
+  }
   if (route->call == CallName::index) {
     write_xml(response, bbb::index_answer());
     return true;

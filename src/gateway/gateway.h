@@ -62,7 +62,7 @@ class Gateway {
   // join.cpp
   bool join_now(const http::Request& request, const TenantCall& call, http::Response& response);
   JoinStep plan_join(std::string_view scoped_id) const;
-  void write_redirect(const TenantCall& call, std::string scoped_id, http::Response& response);
+  void write_redirect(const TenantCall& call, std::string_view scoped_id, http::Response& response);
   http::Response waiting(const http::Request& request, std::string_view frontend_id,
                          const bbb::Parameters& parameters, WallTime first_seen, int attempt);
   Awaitable<http::Response> relay_join(const http::Request& request, TenantCall call);

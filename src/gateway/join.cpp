@@ -41,13 +41,11 @@ Gateway::JoinStep Gateway::plan_join(std::string_view scoped_id) const {
   return is_usable(backend->backend, options_.clock().wall) ? JoinStep::redirect : JoinStep::wait;
 }
 
-void Gateway::write_redirect(const TenantCall& call, std::string scoped_id,
+void Gateway::write_redirect(const TenantCall& call, std::string_view scoped_id,
                              http::Response& response) {
   const auto& backend = *view_.backend(view_.meeting(scoped_id)->meeting.backend_id);
-  auto parameters = call.parameters;
-  parameters.set("meetingID", std::move(scoped_id));
-  redirect(response, node::signed_url(node::target_of(backend.backend, backend.settings), "join",
-                                      parameters));
+  redirect(response, node::signed_url(backend.backend, backend.settings, "join",
+                                      call.parameters.encode_with("meetingID", scoped_id)));
 }
 
 bool Gateway::join_now(const http::Request& request, const TenantCall& call,
@@ -57,7 +55,7 @@ bool Gateway::join_now(const http::Request& request, const TenantCall& call,
     response = refuse(*problem);
     return true;
   }
-  auto scoped_id = bbb::scope(call.frontend_key, call.parameters.get("meetingID"));
+  const auto scoped_id = bbb::scope(call.frontend_key, call.parameters.get("meetingID"));
   switch (plan_join(scoped_id)) {
     case JoinStep::missing:
       response = xml ? meeting_not_found() : not_found_page(language_of(request), request.id);
@@ -71,7 +69,7 @@ bool Gateway::join_now(const http::Request& request, const TenantCall& call,
       return true;
     case JoinStep::redirect:
       if (xml) return false;
-      write_redirect(call, std::move(scoped_id), response);
+      write_redirect(call, scoped_id, response);
       return true;
   }
   return false;
@@ -100,7 +98,7 @@ http::Response Gateway::retry_join(const http::Request& request) {
 
   const TenantCall call{frontend->frontend.id, frontend->frontend.key, "join",
                         std::move(*parameters)};
-  auto scoped_id = bbb::scope(call.frontend_key, call.parameters.get("meetingID"));
+  const auto scoped_id = bbb::scope(call.frontend_key, call.parameters.get("meetingID"));
   http::Response response;
   switch (plan_join(scoped_id)) {
     case JoinStep::missing:
@@ -109,7 +107,7 @@ http::Response Gateway::retry_join(const http::Request& request) {
       return waiting(request, call.frontend_id, call.parameters, join->first_seen,
                      join->attempt + 1);
     case JoinStep::redirect:
-      write_redirect(call, std::move(scoped_id), response);
+      write_redirect(call, scoped_id, response);
       break;
   }
   return response;

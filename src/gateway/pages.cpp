@@ -144,7 +144,8 @@ void redirect(http::Response& response, std::string location) {
   response.headers.push_back({"Content-Type", "text/html; charset=utf-8"});
   response.headers.push_back({"Cache-Control", "no-store"});
   response.headers.push_back({"Referrer-Policy", "no-referrer"});
-  response.body = "<!DOCTYPE html><title>Found</title><a href=\"";
+  response.body.reserve(location.size() + location.size() / 8 + 80);
+  response.body += "<!DOCTYPE html><title>Found</title><a href=\"";
   response.body += html_escape(location);
   response.body += "\">Join the meeting</a>\n";
   response.headers.push_back({"Location", std::move(location)});

@@ -70,6 +70,16 @@ http::ClientRequest to_request(const Target& target, Call& call, Url base, Timeo
   return request;
 }
 
+std::string join_url(std::string_view base_url, HashAlgorithm checksum, std::string_view secret,
+                     std::string_view call, std::string_view query) {
+  const auto digest = bbb::sign(checksum, call, query, secret);
+  std::string url;
+  url.reserve(base_url.size() + call.size() + query.size() + digest.size() + 12);
+  url.append(base_url).append(call).append("?").append(query);
+  if (!query.empty()) url += '&';
+  return url.append("checksum=").append(digest);
+}
+
 }  // namespace
 
 Target target_of(const Backend& backend, const BackendSettings& settings) {
@@ -81,10 +91,12 @@ Target target_of(const Backend& backend, const BackendSettings& settings) {
 
 std::string signed_url(const Target& target, std::string_view call,
                        const bbb::Parameters& parameters) {
-  std::string url = target.base_url;
-  url.append(call).append("?").append(
-      bbb::signed_query(target.checksum, call, parameters.encode(), target.secret));
-  return url;
+  return join_url(target.base_url, target.checksum, target.secret, call, parameters.encode());
+}
+
+std::string signed_url(const Backend& backend, const BackendSettings& settings,
+                       std::string_view call, std::string_view query) {
+  return join_url(backend.host, settings.checksum, backend.secret, call, query);
 }
 
 asio::awaitable<std::expected<NodeAnswer, CallError>> Nodes::call(

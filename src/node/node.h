@@ -43,6 +43,10 @@ struct Call {
 std::string signed_url(const Target& target, std::string_view call,
                        const bbb::Parameters& parameters);
 
+// The same from its parts, without copies; `query` is encoded already.
+std::string signed_url(const Backend& backend, const BackendSettings& settings,
+                       std::string_view call, std::string_view query);
+
 enum class CallFailure {
   not_sent,   // refused, unreachable, TLS: the node cannot have seen the call
   no_answer,  // sent, but timed out or broke off: the node may have acted on it
