@@ -93,8 +93,6 @@ Plan make_plan(const PlanInput& input) {
   Plan plan;
   std::unordered_set<std::string_view> listed;
   for (const auto& found : input.poll.meetings) {
-    plan.meetings_count += 1;
-    plan.attendees_count += found.counts.participants;
     if (found.ended) continue;
     listed.insert(found.scoped_id);
     consider(input, found, plan);

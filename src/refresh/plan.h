@@ -36,8 +36,6 @@ struct Plan {
   };
   std::vector<Expired> expired;           // reservations whose node turned out not to have them
   std::vector<std::string> ended_copies;  // scoped ids to end on this node
-  std::int64_t meetings_count = 0;
-  std::int64_t attendees_count = 0;
 };
 
 struct PlanInput {

@@ -137,9 +137,31 @@ asio::awaitable<void> Refresher::record_failure(const Backend& before, std::stri
   co_await store_.run([&](store::Store& store) { return store.record_refresh(result, now); });
 }
 
+// Without a database the node's health still reaches the view, so that joins go on.
 asio::awaitable<void> Refresher::record(const Backend& before, Poll poll,
                                         std::chrono::microseconds latency,
                                         const node::Target& target) {
+  store::RefreshResult health;
+  health.backend_id = before.id;
+  health.node_state = NodeState::ready;
+  health.latency_microseconds = latency.count();
+  health.meetings_count = std::ssize(poll.meetings);
+  for (const auto& meeting : poll.meetings) health.attendees_count += meeting.counts.participants;
+  health.reachable = true;
+  std::exception_ptr store_failure;
+  try {
+    co_await record_meetings(before, std::move(poll), health, target);
+  } catch (const store::StoreUnavailable&) {
+    store_failure = std::current_exception();
+  }
+  if (!store_failure) co_return;
+  apply(health, {}, options_.clock().wall);
+  std::rethrow_exception(store_failure);
+}
+
+asio::awaitable<void> Refresher::record_meetings(const Backend& before, Poll poll,
+                                                 store::RefreshResult result,
+                                                 const node::Target& target) {
   std::set<std::string, std::less<>> tombstones;
   if (!poll.meetings.empty()) {
     const auto stones = co_await store_.run(
@@ -152,13 +174,6 @@ asio::awaitable<void> Refresher::record(const Backend& before, Poll poll,
   const auto now = options_.clock();
   auto plan =
       make_plan({view_, poll, tombstones, in_flight, now.wall, options_.reservation_timeout});
-  store::RefreshResult result;
-  result.backend_id = before.id;
-  result.node_state = NodeState::ready;
-  result.latency_microseconds = latency.count();
-  result.meetings_count = plan.meetings_count;
-  result.attendees_count = plan.attendees_count;
-  result.reachable = true;
   result.changed = std::move(plan.changed);
   result.adopted = std::move(plan.adopted);
   result.lost = std::move(plan.lost);

@@ -51,6 +51,9 @@ class Refresher {
   Awaitable<void> record_failure(const Backend& before, std::string reason, milliseconds latency);
   Awaitable<void> record(const Backend& before, Poll poll, std::chrono::microseconds latency,
                          const node::Target& target);
+  // `result` holds what is known of the node's health already.
+  Awaitable<void> record_meetings(const Backend& before, Poll poll, store::RefreshResult result,
+                                  const node::Target& target);
   Awaitable<void> release(const std::vector<Plan::Expired>& expired);
   Awaitable<void> end_copies(const node::Target& target, std::vector<std::string> scoped_ids);
   Awaitable<void> remove_if_decommissioned(const std::string& backend_id);
