@@ -12,6 +12,7 @@
 #include "base/encoding.h"
 #include "base/log.h"
 #include "daemon/site.h"
+#include "feed/follower.h"
 #include "refresh/refresher.h"
 #include "token/retry.h"
 
@@ -46,18 +47,22 @@ store::MigrationStatus prepare(store::Executor& executor) {
   return status;
 }
 
-void load(store::Executor& executor, view::View& view) {
-  executor.run_blocking([&view](store::Store& store) {
+// Returns where the change feed was just before.
+store::FeedPosition load(store::Executor& executor, view::View& view) {
+  const auto position = executor.run_blocking([&view](store::Store& store) {
+    const auto from = store.feed_position();
     view.load(store.list_frontends(), store.list_backends(), store.list_meetings());
-    return true;
+    return from;
   });
   log::info("state loaded", {{"frontends", view.frontends().size()},
                              {"backends", view.backends().size()},
                              {"meetings", view.meeting_count()}});
+  return position;
 }
 
 gateway::GatewayOptions gateway_options(const config::DaemonConfig& config) {
   gateway::GatewayOptions options;
+  options.shared_store = !store::is_sqlite_url(config.db_url);
   options.policy = policy_of(config);
   options.timeouts = {config.node_connect_timeout, config.node_response_timeout};
   options.probe_timeouts.response =
@@ -92,7 +97,8 @@ api::ApiOptions api_options(const config::DaemonConfig& config) {
 // Everything that runs on the event loop.
 class Daemon {
  public:
-  Daemon(const config::DaemonConfig& config, store::Executor& executor, view::View& view)
+  Daemon(const config::DaemonConfig& config, store::Executor& executor, view::View& view,
+         store::FeedPosition position)
       : config_(config),
         client_(loop_, {config.ca_file, 32, milliseconds{30'000}, "b3scale/" B3_VERSION}),
         nodes_(client_, {config.node_connect_timeout, config.node_response_timeout}),
@@ -101,6 +107,7 @@ class Daemon {
         site_(gateway_, api_),
         server_(loop_, site_),
         refresher_(loop_, executor, view, in_flight_, nodes_, refresh_options(config)),
+        follower_(loop_, executor, view, in_flight_, position, {}),
         signals_(loop_, SIGTERM, SIGINT) {}
 
   void run() {
@@ -109,6 +116,8 @@ class Daemon {
     log::info("listening",
               {{"address", host + ":" + std::to_string(server_.port())}, {"version", B3_VERSION}});
     refresher_.start();
+    // An SQLite database has no other writers.
+    if (!store::is_sqlite_url(config_.db_url)) follower_.start();
     asio::co_spawn(loop_, stop_on_signal(), asio::detached);
     loop_.run();
   }
@@ -119,6 +128,7 @@ class Daemon {
     log::info("stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
     const auto deadline = read_clocks().steady + config_.shutdown_timeout;
     refresher_.stop();
+    follower_.stop();
     server_.drain();
     asio::steady_timer timer{loop_};
     while (server_.running_requests() > 0 || server_.open_connections() > 0 ||
@@ -147,6 +157,7 @@ class Daemon {
   Site site_;
   http::Server server_;
   refresh::Refresher refresher_;
+  feed::Follower follower_;
   asio::signal_set signals_;
 };
 
@@ -156,12 +167,12 @@ int serve(const config::DaemonConfig& config) {
   store::Executor executor{config.db_url, workers_of(config)};
   prepare(executor);
   view::View view;
-  load(executor, view);
+  const auto position = load(executor, view);
   if (config.api_jwt_secret.empty()) {
     log::warn("the REST API is off: B3SCALE_API_JWT_SECRET is not set");
   }
   {
-    Daemon daemon{config, executor, view};
+    Daemon daemon{config, executor, view, position};
     // Workers answer into the daemon's loop, so they stop before it goes.
     const struct StopWorkers {
       store::Executor& workers;

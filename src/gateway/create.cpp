@@ -264,8 +264,9 @@ boost::asio::awaitable<std::optional<http::Response>> Creation::bind(const Meeti
     gateway_.view_.put(std::move(assumed));
     co_return xml_response(std::move(answer_));
   }
-  // The tenant or an operator ended the id while the node was creating it. Where it has been
-  // created again on the same node meanwhile, that meeting is not ours to end.
+  // The id was ended or moved while the node was creating it: look at the row as it is. Where it
+  // has been created again on the same node meanwhile, that meeting is not ours to end.
+  co_await gateway_.synchronize(scoped_id_);
   const auto* successor = gateway_.view_.meeting(scoped_id_);
   if (successor != nullptr && successor->meeting.backend_id == target.backend_id) {
     co_return std::nullopt;

@@ -1,6 +1,7 @@
 #include "gateway/gateway.h"
 
 #include "base/log.h"
+#include "bbb/meeting_id.h"
 #include "gateway/replies.h"
 #include "gateway/route.h"
 
@@ -54,8 +55,7 @@ bool Gateway::owns(std::string_view path) {
 bool Gateway::answer_now(const http::Request& request, http::Response& response) {
   const auto path = request.path();
   if (path.starts_with(retry_prefix)) {
-    response = retry_join(request);
-    return true;
+    return retry_join_now(request, response, !options_.shared_store);
   }
   const auto route = parse_route(path);
   if (!route) {
@@ -90,12 +90,14 @@ bool Gateway::answer_now(const http::Request& request, http::Response& response)
     response = refuse(call.error());
     return true;
   }
-  if (route->call == CallName::join) return join_now(request, *call, response);
-  return read_now(*call, response);
+  const bool sure = !options_.shared_store;
+  if (route->call == CallName::join) return join_now(request, *call, response, sure);
+  return read_now(*call, response, sure);
 }
 
 boost::asio::awaitable<http::Response> Gateway::answer(const http::Request& request,
                                                        http::BodyReader& body) {
+  if (request.path().starts_with(retry_prefix)) co_return co_await retry_join(request);
   const auto route = parse_route(request.path());
   if (!route) co_return meeting_not_found();
   Exchange exchange{request, {}, {}};
@@ -131,6 +133,9 @@ boost::asio::awaitable<http::Response> Gateway::answer(const http::Request& requ
 boost::asio::awaitable<http::Response> Gateway::dispatch(Exchange exchange, CallName name,
                                                          TenantCall call) {
   http::Response response;
+  if (options_.shared_store && name != CallName::create && name != CallName::get_meetings) {
+    co_await look_up(bbb::scope(call.frontend_key, call.parameters.get("meetingID")));
+  }
   switch (name) {
     case CallName::create:
       co_return co_await create(std::move(exchange), std::move(call));
@@ -139,17 +144,43 @@ boost::asio::awaitable<http::Response> Gateway::dispatch(Exchange exchange, Call
     case CallName::get_meeting_info:
       co_return co_await get_meeting_info(std::move(exchange), std::move(call));
     case CallName::join:
-      if (join_now(exchange.request, call, response)) co_return response;
+      if (join_now(exchange.request, call, response, true)) co_return response;
       co_return co_await relay_join(exchange.request, std::move(call));
     case CallName::is_meeting_running:
     case CallName::get_meetings:
-      if (read_now(call, response)) co_return response;
+      if (read_now(call, response, true)) co_return response;
       co_return co_await is_meeting_running(std::move(exchange), std::move(call));
     case CallName::index:
     case CallName::unsupported:
       break;
   }
   co_return refuse("unsupportedRequest", "This request is not supported.");
+}
+
+boost::asio::awaitable<bool> Gateway::look_up(std::string scoped_id) {
+  if (view_.meeting(scoped_id) != nullptr) co_return true;
+  try {
+    auto row =
+        co_await store_.run([&](store::Store& store) { return store.find_meeting(scoped_id); });
+    if (row && view_.meeting(scoped_id) == nullptr) view_.put(std::move(*row));
+  } catch (const store::StoreUnavailable& error) {
+    log::warn("a meeting could not be looked up", {{"reason", error.what()}});
+  }
+  co_return view_.meeting(scoped_id) != nullptr;
+}
+
+boost::asio::awaitable<void> Gateway::synchronize(const std::string& scoped_id) {
+  try {
+    const auto row =
+        co_await store_.run([&](store::Store& store) { return store.find_meeting(scoped_id); });
+    const auto* entry = view_.meeting(scoped_id);
+    if (entry != nullptr && (!row || row->epoch != entry->meeting.epoch)) {
+      view_.erase_meeting(scoped_id, entry->meeting.epoch);
+    }
+    if (row) view_.put(*row);
+  } catch (const store::StoreUnavailable& error) {
+    log::warn("a meeting could not be looked up", {{"reason", error.what()}});
+  }
 }
 
 }  // namespace b3::gateway

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <expected>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -32,7 +33,8 @@ struct GatewayOptions {
   node::Timeouts end_timeouts{milliseconds{2'000}, milliseconds{5'000}};
   milliseconds create_deadline{45'000};  // all attempts and waits of one create
   milliseconds waiting_page_lifetime{15 * 60'000};
-  std::string retry_key;  // token::retry_key()
+  bool shared_store = false;  // other instances may know meetings that the view does not (yet)
+  std::string retry_key;      // token::retry_key()
   std::function<Now()> clock = read_clocks;
 };
 
@@ -59,20 +61,31 @@ class Gateway {
   };
   enum class JoinStep { redirect, wait, missing };
 
+  // Takes a row from the store that the view does not have; false where there is none, or the
+  // store does not answer.
+  Awaitable<bool> look_up(std::string scoped_id);
+  // The view's row made equal to the store's.
+  Awaitable<void> synchronize(const std::string& scoped_id);
+
   // join.cpp
-  bool join_now(const http::Request& request, const TenantCall& call, http::Response& response);
+  // The ..._now functions answer from the view and return false when that is not enough.
+  // `sure`: the view is all there is to know.
+  bool join_now(const http::Request& request, const TenantCall& call, http::Response& response,
+                bool sure);
   JoinStep plan_join(std::string_view scoped_id) const;
   void write_redirect(const TenantCall& call, std::string_view scoped_id, http::Response& response);
   http::Response waiting(const http::Request& request, std::string_view frontend_id,
                          const bbb::Parameters& parameters, WallTime first_seen, int attempt);
   Awaitable<http::Response> relay_join(const http::Request& request, TenantCall call);
-  http::Response retry_join(const http::Request& request);
+  std::optional<token::RetryJoin> open_retry(const http::Request& request) const;
+  bool retry_join_now(const http::Request& request, http::Response& response, bool sure);
+  Awaitable<http::Response> retry_join(const http::Request& request);
 
   // create.cpp
   Awaitable<http::Response> create(Exchange exchange, TenantCall call);
 
   // reads.cpp
-  bool read_now(const TenantCall& call, http::Response& response);
+  bool read_now(const TenantCall& call, http::Response& response, bool sure);
   Awaitable<http::Response> is_meeting_running(Exchange exchange, TenantCall call);
   Awaitable<http::Response> get_meeting_info(Exchange exchange, TenantCall call);
 

@@ -49,7 +49,7 @@ void Gateway::write_redirect(const TenantCall& call, std::string_view scoped_id,
 }
 
 bool Gateway::join_now(const http::Request& request, const TenantCall& call,
-                       http::Response& response) {
+                       http::Response& response, bool sure) {
   const bool xml = wants_xml(call.parameters);
   if (const auto problem = check_id(call)) {
     response = refuse(*problem);
@@ -58,6 +58,7 @@ bool Gateway::join_now(const http::Request& request, const TenantCall& call,
   const auto scoped_id = bbb::scope(call.frontend_key, call.parameters.get("meetingID"));
   switch (plan_join(scoped_id)) {
     case JoinStep::missing:
+      if (!sure) return false;
       response = xml ? meeting_not_found() : not_found_page(language_of(request), request.id);
       return true;
     case JoinStep::wait:
@@ -83,34 +84,53 @@ http::Response Gateway::waiting(const http::Request& request, std::string_view f
   return waiting_page(language_of(request), path, request.id);
 }
 
-http::Response Gateway::retry_join(const http::Request& request) {
-  const auto language = language_of(request);
-  const auto now = options_.clock().wall;
+std::optional<token::RetryJoin> Gateway::open_retry(const http::Request& request) const {
   auto token = request.path();
   token.remove_prefix(retry_prefix.size());
-  const auto join = token::open(token, options_.retry_key, now, options_.waiting_page_lifetime);
-  if (!join) return expired_page(language, request.id);
-  const auto* frontend = view_.frontend(join->frontend_id);
-  auto parameters = bbb::parse_parameters(join->query);
-  if (frontend == nullptr || !frontend->frontend.active || !parameters) {
-    return expired_page(language, request.id);
-  }
+  auto join =
+      token::open(token, options_.retry_key, options_.clock().wall, options_.waiting_page_lifetime);
+  if (!join) return std::nullopt;
+  return std::move(*join);
+}
 
+bool Gateway::retry_join_now(const http::Request& request, http::Response& response, bool sure) {
+  const auto language = language_of(request);
+  const auto join = open_retry(request);
+  const auto* frontend = join ? view_.frontend(join->frontend_id) : nullptr;
+  auto parameters = bbb::parse_parameters(join ? std::string_view(join->query) : "");
+  if (frontend == nullptr || !frontend->frontend.active || !parameters) {
+    response = expired_page(language, request.id);
+    return true;
+  }
   const TenantCall call{frontend->frontend.id, frontend->frontend.key, "join",
                         std::move(*parameters)};
   const auto scoped_id = bbb::scope(call.frontend_key, call.parameters.get("meetingID"));
-  http::Response response;
   switch (plan_join(scoped_id)) {
     case JoinStep::missing:
-      return not_found_page(language, request.id);
+      if (!sure) return false;
+      response = not_found_page(language, request.id);
+      break;
     case JoinStep::wait:
-      return waiting(request, call.frontend_id, call.parameters, join->first_seen,
-                     join->attempt + 1);
+      response =
+          waiting(request, call.frontend_id, call.parameters, join->first_seen, join->attempt + 1);
+      break;
     case JoinStep::redirect:
       write_redirect(call, scoped_id, response);
       break;
   }
-  return response;
+  return true;
+}
+
+boost::asio::awaitable<http::Response> Gateway::retry_join(const http::Request& request) {
+  http::Response response;
+  const auto join = open_retry(request);
+  const auto* frontend = join ? view_.frontend(join->frontend_id) : nullptr;
+  const auto parameters = bbb::parse_parameters(join ? std::string_view(join->query) : "");
+  if (frontend != nullptr && parameters) {
+    co_await look_up(bbb::scope(frontend->frontend.key, parameters->get("meetingID")));
+  }
+  retry_join_now(request, response, true);
+  co_return response;
 }
 
 // join with redirect=false: the node's XML names the URL and the session to use.

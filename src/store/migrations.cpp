@@ -72,6 +72,43 @@ CREATE TABLE tombstones (
 CREATE INDEX tombstones_by_backend ON tombstones (backend_id);
 CREATE INDEX tombstones_by_time ON tombstones (ended_at);
 )"},
+    Migration{2, "change feed", R"(
+CREATE TABLE changes (
+  sequence   INTEGER PRIMARY KEY AUTOINCREMENT,
+  kind       TEXT NOT NULL,
+  id         TEXT NOT NULL,
+  changed_at INTEGER NOT NULL
+    DEFAULT (CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER))
+) STRICT;
+CREATE INDEX changes_by_time ON changes (changed_at);
+CREATE TRIGGER frontends_insert AFTER INSERT ON frontends BEGIN
+  INSERT INTO changes (kind, id) VALUES ('frontend', NEW.id);
+END;
+CREATE TRIGGER frontends_update AFTER UPDATE ON frontends BEGIN
+  INSERT INTO changes (kind, id) VALUES ('frontend', NEW.id);
+END;
+CREATE TRIGGER frontends_delete AFTER DELETE ON frontends BEGIN
+  INSERT INTO changes (kind, id) VALUES ('frontend', OLD.id);
+END;
+CREATE TRIGGER backends_insert AFTER INSERT ON backends BEGIN
+  INSERT INTO changes (kind, id) VALUES ('backend', NEW.id);
+END;
+CREATE TRIGGER backends_update AFTER UPDATE ON backends BEGIN
+  INSERT INTO changes (kind, id) VALUES ('backend', NEW.id);
+END;
+CREATE TRIGGER backends_delete AFTER DELETE ON backends BEGIN
+  INSERT INTO changes (kind, id) VALUES ('backend', OLD.id);
+END;
+CREATE TRIGGER meetings_insert AFTER INSERT ON meetings BEGIN
+  INSERT INTO changes (kind, id) VALUES ('meeting', NEW.scoped_id);
+END;
+CREATE TRIGGER meetings_update AFTER UPDATE ON meetings BEGIN
+  INSERT INTO changes (kind, id) VALUES ('meeting', NEW.scoped_id);
+END;
+CREATE TRIGGER meetings_delete AFTER DELETE ON meetings BEGIN
+  INSERT INTO changes (kind, id) VALUES ('meeting', OLD.scoped_id);
+END;
+)"},
 };
 
 // COLLATE "C" makes PostgreSQL order texts by their bytes, as SQLite and this program do.
@@ -137,6 +174,46 @@ CREATE TABLE tombstones (
 );
 CREATE INDEX tombstones_by_backend ON tombstones (backend_id);
 CREATE INDEX tombstones_by_time ON tombstones (ended_at);
+)"},
+    Migration{2, "change feed", R"(
+CREATE TABLE changes (
+  sequence    bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  transaction bigint NOT NULL DEFAULT CAST(CAST(pg_current_xact_id() AS text) AS bigint),
+  kind        text NOT NULL,
+  id          text COLLATE "C" NOT NULL,
+  changed_at  timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX changes_by_transaction ON changes (transaction, sequence);
+CREATE INDEX changes_by_time ON changes (changed_at);
+CREATE FUNCTION record_changed_id() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO changes (kind, id) SELECT TG_ARGV[0], changed.id FROM changed ORDER BY changed.id;
+  RETURN NULL;
+END $$;
+CREATE FUNCTION record_changed_meeting() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO changes (kind, id)
+    SELECT TG_ARGV[0], changed.scoped_id FROM changed ORDER BY changed.scoped_id;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER frontends_insert AFTER INSERT ON frontends REFERENCING NEW TABLE AS changed
+  FOR EACH STATEMENT EXECUTE FUNCTION record_changed_id('frontend');
+CREATE TRIGGER frontends_update AFTER UPDATE ON frontends REFERENCING NEW TABLE AS changed
+  FOR EACH STATEMENT EXECUTE FUNCTION record_changed_id('frontend');
+CREATE TRIGGER frontends_delete AFTER DELETE ON frontends REFERENCING OLD TABLE AS changed
+  FOR EACH STATEMENT EXECUTE FUNCTION record_changed_id('frontend');
+CREATE TRIGGER backends_insert AFTER INSERT ON backends REFERENCING NEW TABLE AS changed
+  FOR EACH STATEMENT EXECUTE FUNCTION record_changed_id('backend');
+CREATE TRIGGER backends_update AFTER UPDATE ON backends REFERENCING NEW TABLE AS changed
+  FOR EACH STATEMENT EXECUTE FUNCTION record_changed_id('backend');
+CREATE TRIGGER backends_delete AFTER DELETE ON backends REFERENCING OLD TABLE AS changed
+  FOR EACH STATEMENT EXECUTE FUNCTION record_changed_id('backend');
+CREATE TRIGGER meetings_insert AFTER INSERT ON meetings REFERENCING NEW TABLE AS changed
+  FOR EACH STATEMENT EXECUTE FUNCTION record_changed_meeting('meeting');
+CREATE TRIGGER meetings_update AFTER UPDATE ON meetings REFERENCING NEW TABLE AS changed
+  FOR EACH STATEMENT EXECUTE FUNCTION record_changed_meeting('meeting');
+CREATE TRIGGER meetings_delete AFTER DELETE ON meetings REFERENCING OLD TABLE AS changed
+  FOR EACH STATEMENT EXECUTE FUNCTION record_changed_meeting('meeting');
 )"},
 };
 

@@ -51,4 +51,8 @@ RefreshOutcome record_refresh(Connection& connection, const RefreshResult& resul
 std::vector<Tombstone> list_tombstones(Connection& connection, std::string_view backend_id);
 void prune_tombstones(Connection& connection, WallTime older_than);
 
+FeedPosition feed_position(Connection& connection);
+Changes read_changes(Connection& connection, const FeedPosition& after, std::int64_t limit);
+void prune_changes(Connection& connection, WallTime older_than);
+
 }  // namespace b3::store::queries

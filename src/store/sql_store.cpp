@@ -191,6 +191,18 @@ class SqlStore : public Store {
     });
   }
 
+  FeedPosition feed_position() override { return read(queries::feed_position); }
+  Changes read_changes(const FeedPosition& after, std::int64_t limit) override {
+    return read(
+        [&](Connection& connection) { return queries::read_changes(connection, after, limit); });
+  }
+  void prune_changes(WallTime older_than) override {
+    write([&](Connection& connection) {
+      queries::prune_changes(connection, older_than);
+      return true;
+    });
+  }
+
  private:
   template <class Call>
   std::invoke_result_t<Call&, Connection&> read(Call call) {

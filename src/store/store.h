@@ -114,6 +114,25 @@ struct Tombstone {
   WallTime ended_at{};
 };
 
+// A place in the change feed (docs/decisions/0005-change-feed.md). Ordered; opaque to callers.
+struct FeedPosition {
+  std::int64_t transaction = 0;
+  std::int64_t sequence = 0;
+  auto operator<=>(const FeedPosition&) const = default;
+};
+
+// What changed after a position: rows as they are now, ids of rows that are gone.
+struct Changes {
+  bool gap = false;       // the feed no longer reaches back that far: load everything again
+  FeedPosition position;  // where to go on
+  std::vector<Frontend> frontends;
+  std::vector<Backend> backends;
+  std::vector<Meeting> meetings;
+  std::vector<std::string> gone_frontends;
+  std::vector<std::string> gone_backends;
+  std::vector<std::string> gone_meetings;
+};
+
 class Store {
  public:
   virtual ~Store() = default;
@@ -179,6 +198,13 @@ class Store {
   virtual RefreshOutcome record_refresh(const RefreshResult& result, WallTime now) = 0;
   virtual std::vector<Tombstone> list_tombstones(std::string_view backend_id) = 0;
   virtual void prune_tombstones(WallTime older_than) = 0;
+
+  // -- change feed -------------------------------------------------------------------------
+  // Every change that commits after this call is found behind this position.
+  virtual FeedPosition feed_position() = 0;
+  // At most `limit` changes, read in one snapshot; rows changed several times come once.
+  virtual Changes read_changes(const FeedPosition& after, std::int64_t limit) = 0;
+  virtual void prune_changes(WallTime older_than) = 0;
 };
 
 // url: "sqlite:///absolute/file.db", "sqlite:relative.db", "sqlite::memory:", or anything libpq

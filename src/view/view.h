@@ -56,6 +56,12 @@ class View {
   void load(std::vector<Frontend> frontends, std::vector<Backend> backends,
             std::vector<Meeting> meetings);
 
+  // Remembers erased meetings from now on, until forget_erasures(); for the change feed.
+  void remember_erasures() { remembers_erasures_ = true; }
+  void forget_erasures(std::uint64_t up_to_version);
+  // Was this meeting erased after version() had that value?
+  bool erased_since(std::string_view scoped_id, std::uint64_t version) const;
+
   // Called after a meeting was put or erased, with its scoped id; the view is consistent then and
   // may be read and written.
   void on_meeting_changed(std::function<void(std::string_view)> observer);
@@ -123,6 +129,8 @@ class View {
   Index<const MeetingEntry*> meetings_by_internal_id_;
   Index<EntrySet> meetings_by_frontend_;
   Index<std::vector<Share>> shares_by_backend_;
+  Index<std::uint64_t> erasures_;  // scoped id -> version right after
+  bool remembers_erasures_ = false;
   std::function<void(std::string_view)> observer_;
   std::uint64_t version_ = 0;
 };

@@ -169,6 +169,7 @@ void View::put(Meeting meeting) {
 void View::remove_meeting(std::string_view scoped_id) {
   const auto found = meetings_.find(scoped_id);
   if (found == meetings_.end()) return;
+  if (remembers_erasures_) erasures_[found->first] = version_;
   unlink(*found->second);
   meetings_.erase(found);
 }
@@ -207,9 +208,19 @@ void View::load(std::vector<Frontend> frontends, std::vector<Backend> backends,
   for (const auto& [scoped_id, held] : meetings_) {
     if (!fresh.meeting(scoped_id)) touched.push_back(scoped_id);
   }
+  fresh.remembers_erasures_ = remembers_erasures_;
   fresh.observer_ = std::move(observer_);
   *this = std::move(fresh);
   notify(touched);
+}
+
+void View::forget_erasures(std::uint64_t up_to_version) {
+  std::erase_if(erasures_, [&](const auto& erasure) { return erasure.second <= up_to_version; });
+}
+
+bool View::erased_since(std::string_view scoped_id, std::uint64_t version) const {
+  const auto found = erasures_.find(scoped_id);
+  return found != erasures_.end() && found->second > version;
 }
 
 // -- observing -------------------------------------------------------------------------------

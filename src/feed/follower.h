@@ -1,0 +1,55 @@
+// Follows the change feed, so that this instance's view has what other instances wrote.
+//
+// Owned by the daemon; event loop thread only. While the database is away it tries again, slower;
+// the view stays as it was.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "store/executor.h"
+#include "view/in_flight.h"
+#include "view/view.h"
+
+namespace b3::feed {
+
+struct FollowerOptions {
+  milliseconds interval{100};
+  milliseconds retry_interval{1'000};  // after a failure
+  milliseconds change_lifetime{10 * 60'000};
+  std::function<Now()> clock = read_clocks;
+};
+
+class Follower {
+ public:
+  // `position` is where the view was loaded. All of them must outlive the Follower.
+  Follower(boost::asio::io_context& loop, store::Executor& store, view::View& view,
+           const view::InFlight& in_flight, store::FeedPosition position, FollowerOptions options);
+
+  // Makes the view remember erasures from here on.
+  void start();
+  void stop();
+
+ private:
+  template <class T>
+  using Awaitable = boost::asio::awaitable<T>;
+
+  Awaitable<void> follow();
+  // True when there is more to read at once.
+  Awaitable<bool> read_once();
+  Awaitable<void> reload();
+  Awaitable<void> prune();
+
+  boost::asio::io_context& loop_;
+  store::Executor& store_;
+  view::View& view_;
+  const view::InFlight& in_flight_;
+  store::FeedPosition position_;
+  FollowerOptions options_;
+  boost::asio::steady_timer timer_;
+  SteadyTime pruned_{};
+  bool stopped_ = false;
+};
+
+}  // namespace b3::feed
