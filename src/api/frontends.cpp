@@ -17,13 +17,6 @@ void log_change(const Exchange& exchange, std::string_view what, const Frontend&
                    {"request_id", exchange.request.id}});
 }
 
-// Asks the store and not the view: another instance may just have placed one.
-bool has_meetings(store::Store& store, std::string_view frontend_id) {
-  return std::ranges::any_of(store.list_meetings(), [&](const Meeting& meeting) {
-    return meeting.frontend_id == frontend_id;
-  });
-}
-
 std::expected<Frontend, Problem> change_stored(store::Store& store, const std::string& id,
                                                const store::FrontendPatch& patch, WallTime now) {
   const auto stored = store.find_frontend(id);
@@ -31,12 +24,11 @@ std::expected<Frontend, Problem> change_stored(store::Store& store, const std::s
   if (auto errors = check_merged_settings(*stored, patch); !errors.empty()) {
     return refuse_fields(std::move(errors));
   }
-  const bool renames = patch.key && *patch.key != stored->key;
-  if (renames && has_meetings(store, id)) {
+  auto written = store.update_frontend(id, patch, now);
+  if (!written && written.error() == store::WriteError::in_use) {
     return refuse(409, "conflict",
                   "the key cannot change while the frontend has meetings; end them first");
   }
-  auto written = store.update_frontend(id, patch, now);
   if (!written) return std::unexpected(problem_of(written.error(), "frontend"));
   return std::move(*written);
 }

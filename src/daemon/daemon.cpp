@@ -126,7 +126,11 @@ class Daemon {
   asio::awaitable<void> stop_on_signal() {
     const auto signal = co_await signals_.async_wait(asio::use_awaitable);
     log::info("stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
-    const auto deadline = read_clocks().steady + config_.shutdown_timeout;
+    // Whoever asks twice does not want to wait.
+    auto deadline = read_clocks().steady + config_.shutdown_timeout;
+    signals_.async_wait([&deadline](const boost::system::error_code& error, int) {
+      if (!error) deadline = read_clocks().steady;
+    });
     refresher_.stop();
     follower_.stop();
     server_.drain();

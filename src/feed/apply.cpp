@@ -2,21 +2,16 @@
 
 #include <utility>
 
+#include "feed/synchronize.h"
+
 namespace b3::feed {
-namespace {
-
-bool is_newer_here(const view::View& view, std::string_view scoped_id, std::uint64_t asked_at) {
-  const auto* entry = view.meeting(scoped_id);
-  if (entry != nullptr) return entry->changed_at_version > asked_at;
-  return view.erased_since(scoped_id, asked_at);
-}
-
-}  // namespace
-
-void apply(store::Changes changes, view::View& view, std::uint64_t asked_at,
-           const std::function<bool(std::string_view)>& in_flight) {
-  const auto is_ours = [&](std::string_view scoped_id) {
-    return in_flight(scoped_id) || is_newer_here(view, scoped_id, asked_at);
+std::vector<std::string> apply(store::Changes changes, view::View& view, std::uint64_t asked_at,
+                               const std::function<bool(std::string_view)>& in_flight) {
+  std::vector<std::string> skipped;
+  const auto is_ours = [&](const std::string& scoped_id) {
+    if (!in_flight(scoped_id) && !is_newer_here(view, scoped_id, asked_at)) return false;
+    skipped.push_back(scoped_id);
+    return true;
   };
   for (auto& frontend : changes.frontends) view.put(std::move(frontend));
   for (auto& backend : changes.backends) view.put(std::move(backend));
@@ -24,13 +19,14 @@ void apply(store::Changes changes, view::View& view, std::uint64_t asked_at,
     if (!is_ours(meeting.scoped_id)) view.put(std::move(meeting));
   }
   for (const auto& scoped_id : changes.gone_meetings) {
-    const auto* entry = view.meeting(scoped_id);
-    if (entry != nullptr && !is_ours(scoped_id)) {
+    if (is_ours(scoped_id)) continue;
+    if (const auto* entry = view.meeting(scoped_id)) {
       view.erase_meeting(scoped_id, entry->meeting.epoch);
     }
   }
   for (const auto& id : changes.gone_backends) view.erase_backend(id);
   for (const auto& id : changes.gone_frontends) view.erase_frontend(id);
+  return skipped;
 }
 
 }  // namespace b3::feed

@@ -34,9 +34,9 @@ struct Fixture {
     return meeting;
   }
 
-  void apply(store::Changes changes, std::uint64_t asked_at) {
-    feed::apply(std::move(changes), view, asked_at,
-                [this](std::string_view id) { return creating.contains(id); });
+  std::vector<std::string> apply(store::Changes changes, std::uint64_t asked_at) {
+    return feed::apply(std::move(changes), view, asked_at,
+                       [this](std::string_view id) { return creating.contains(id); });
   }
   const Meeting* meeting() const {
     const auto* entry = view.meeting("moodle~math");
@@ -90,7 +90,8 @@ TEST_CASE_FIXTURE(Fixture, "a meeting ended here meanwhile is not brought back")
 TEST_CASE_FIXTURE(Fixture, "a running create is not disturbed") {
   view.put(row());
   creating.insert("moodle~math");
-  apply(gone(), view.version());
+  const auto skipped = apply(gone(), view.version());
+  CHECK(skipped == std::vector<std::string>{"moodle~math"});
   CHECK(meeting());
   apply(put(row(MeetingPhase::bound)), view.version());
   CHECK(meeting()->phase == MeetingPhase::reserved);

@@ -6,9 +6,11 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include "base/log.h"
 #include "feed/apply.h"
+#include "feed/synchronize.h"
 
 namespace b3::feed {
 
@@ -17,7 +19,6 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::int64_t batch = 1'000;
-constexpr std::chrono::minutes prune_interval{1};
 
 }  // namespace
 
@@ -33,7 +34,6 @@ Follower::Follower(asio::io_context& loop, store::Executor& store, view::View& v
       timer_(loop) {}
 
 void Follower::start() {
-  view_.remember_erasures();
   asio::co_spawn(loop_, follow(), asio::detached);
 }
 
@@ -48,7 +48,7 @@ asio::awaitable<void> Follower::follow() {
     auto pause = options_.interval;
     try {
       if (co_await read_once()) pause = milliseconds{0};
-      co_await prune();
+      co_await synchronize_skipped();
       if (std::exchange(failing, false)) log::info("the change feed is followed again");
     } catch (const std::exception& error) {
       pause = options_.retry_interval;
@@ -73,13 +73,10 @@ asio::awaitable<bool> Follower::read_once() {
   }
   const bool moved = changes.position != position_;
   position_ = changes.position;
-  if (!moved) {
-    view_.forget_erasures(asked_at);
-    co_return false;
-  }
-  apply(std::move(changes), view_, asked_at,
-        [this](std::string_view id) { return in_flight_.contains(id); });
-  view_.forget_erasures(asked_at);
+  if (!moved) co_return false;
+  auto skipped = apply(std::move(changes), view_, asked_at,
+                       [this](std::string_view id) { return in_flight_.contains(id); });
+  skipped_.insert(skipped.begin(), skipped.end());
   co_return true;
 }
 
@@ -93,15 +90,14 @@ asio::awaitable<void> Follower::reload() {
   position_ = position;
 }
 
-asio::awaitable<void> Follower::prune() {
-  const auto now = options_.clock();
-  if (now.steady - pruned_ < prune_interval) co_return;
-  pruned_ = now.steady;
-  const auto oldest = now.wall - options_.change_lifetime;
-  co_await store_.run([oldest](store::Store& store) {
-    store.prune_changes(oldest);
-    return true;
-  });
+asio::awaitable<void> Follower::synchronize_skipped() {
+  std::vector<std::string> ready;
+  for (const auto& id : skipped_) {
+    if (!in_flight_.contains(id)) ready.push_back(id);
+  }
+  if (ready.empty()) co_return;
+  co_await synchronize(store_, view_, ready);
+  for (const auto& id : ready) skipped_.erase(id);
 }
 
 }  // namespace b3::feed

@@ -7,6 +7,8 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <set>
+#include <string>
 
 #include "store/executor.h"
 #include "view/in_flight.h"
@@ -17,8 +19,6 @@ namespace b3::feed {
 struct FollowerOptions {
   milliseconds interval{100};
   milliseconds retry_interval{1'000};  // after a failure
-  milliseconds change_lifetime{10 * 60'000};
-  std::function<Now()> clock = read_clocks;
 };
 
 class Follower {
@@ -27,7 +27,6 @@ class Follower {
   Follower(boost::asio::io_context& loop, store::Executor& store, view::View& view,
            const view::InFlight& in_flight, store::FeedPosition position, FollowerOptions options);
 
-  // Makes the view remember erasures from here on.
   void start();
   void stop();
 
@@ -39,7 +38,8 @@ class Follower {
   // True when there is more to read at once.
   Awaitable<bool> read_once();
   Awaitable<void> reload();
-  Awaitable<void> prune();
+  // What apply() skipped is looked at again, once no create of it is running here any more.
+  Awaitable<void> synchronize_skipped();
 
   boost::asio::io_context& loop_;
   store::Executor& store_;
@@ -48,7 +48,7 @@ class Follower {
   store::FeedPosition position_;
   FollowerOptions options_;
   boost::asio::steady_timer timer_;
-  SteadyTime pruned_{};
+  std::set<std::string> skipped_;  // scoped ids
   bool stopped_ = false;
 };
 

@@ -3,6 +3,7 @@
 #include <random>
 
 #include "base/log.h"
+#include "feed/synchronize.h"
 #include "gateway/replies.h"
 
 namespace b3::gateway {
@@ -53,25 +54,27 @@ Creation::Creation(Gateway& gateway, const http::Request& request, TenantCall ca
 
 boost::asio::awaitable<http::Response> Creation::run() {
   auto& view = gateway_.view_;
-  while (!out_of_time()) {
-    const auto* entry = view.meeting(scoped_id_);
-    if (entry == nullptr) {
-      auto response = co_await claim();
-      gateway_.waiters_.notify(scoped_id_);
+  // Whoever waits for this id looks again when we are through with it, however that ends.
+  const struct WakeOthers {
+    Creation& creation;
+    ~WakeOthers() { creation.gateway_.waiters_.notify(creation.scoped_id_); }
+  } wake_others{*this};
+  try {
+    while (!out_of_time()) {
+      const auto* entry = view.meeting(scoped_id_);
+      if (entry != nullptr && entry->meeting.frontend_id != call_.frontend_id) break;
+      if (entry != nullptr && entry->meeting.phase == MeetingPhase::reserved &&
+          gateway_.in_flight_.contains(scoped_id_)) {
+        co_await gateway_.waiters_.wait(scoped_id_, deadline_);
+        continue;
+      }
+      // A bound meeting, or a reservation whose request is over and left its outcome open: create
+      // is idempotent, so asking the same node again is right in both cases.
+      auto response = entry == nullptr ? co_await claim() : co_await repeat(entry->meeting);
       if (response) co_return std::move(*response);
-      continue;
     }
-    if (entry->meeting.phase == MeetingPhase::reserved &&
-        gateway_.in_flight_.contains(scoped_id_)) {
-      co_await gateway_.waiters_.wait(scoped_id_, deadline_);
-      continue;
-    }
-    // Bound, or a reservation whose request is over and left its outcome open: create is
-    // idempotent, so asking the same node again is right in both cases.
-    const Meeting meeting = entry->meeting;
-    auto response = co_await repeat(meeting);
-    gateway_.waiters_.notify(scoped_id_);
-    if (response) co_return std::move(*response);
+  } catch (const std::exception& error) {
+    log::error("create given up", {{"request_id", request_.id}, {"reason", error.what()}});
   }
   co_return internal_failure(not_created, request_.id);
 }
@@ -104,18 +107,7 @@ std::optional<node::Target> Creation::target_of(const std::string& backend_id) c
   return node::target_of(backend->backend, backend->settings);
 }
 
-boost::asio::awaitable<std::expected<std::optional<Meeting>, http::Response>> Creation::reserve() {
-  const auto now = gateway_.options_.clock().wall;
-  const auto ranking = rank();
-  if (ranking.ranked.empty()) {
-    log::warn("no backend for a new meeting", {{"request_id", request_.id},
-                                               {"frontend", call_.frontend_key},
-                                               {"rejected", ranking.rejected.size()}});
-    co_return std::unexpected(refuse("noServerAvailable",
-                                     "No server is available for a new meeting at the moment. "
-                                     "Please try again. (reference " +
-                                         request_.id + ")"));
-  }
+Meeting Creation::choose(const placement::Ranking& ranking, WallTime now) const {
   Meeting row;
   row.scoped_id = scoped_id_;
   row.meeting_id = meeting_id_;
@@ -127,27 +119,45 @@ boost::asio::awaitable<std::expected<std::optional<Meeting>, http::Response>> Cr
   row.expected_size = demand_.expected_size;
   row.placement_json = placement::explain_json(ranking, demand_, row.backend_id, now);
   row.reserved_at = now;
+  return row;
+}
 
-  // In the view at once: the next placement counts it, and a second create of this id waits.
-  gateway_.view_.put(row);
-  try {
-    auto outcome =
-        co_await gateway_.store_.run([&row](store::Store& store) { return store.reserve(row); });
-    if (!outcome) {
-      gateway_.view_.erase_meeting(scoped_id_, row.epoch);
-      co_return std::unexpected(internal_failure(not_created, request_.id));
+boost::asio::awaitable<std::expected<std::optional<Meeting>, http::Response>> Creation::reserve() {
+  auto& view = gateway_.view_;
+  for (;;) {
+    const auto now = gateway_.options_.clock().wall;
+    const auto ranking = rank();
+    if (ranking.ranked.empty()) {
+      log::warn("no backend for a new meeting", {{"request_id", request_.id},
+                                                 {"frontend", call_.frontend_key},
+                                                 {"rejected", ranking.rejected.size()}});
+      co_return std::unexpected(refuse("noServerAvailable",
+                                       "No server is available for a new meeting at the moment. "
+                                       "Please try again. (reference " +
+                                           request_.id + ")"));
     }
-    if (!outcome->won) {
-      gateway_.view_.erase_meeting(scoped_id_, row.epoch);
-      gateway_.view_.put(std::move(outcome->meeting));
+    const auto row = choose(ranking, now);
+    // In the view at once: the next placement counts it, and a second create of this id waits.
+    view.put(row);
+    std::expected<store::ReserveOutcome, store::WriteError> outcome;
+    try {
+      outcome =
+          co_await gateway_.store_.run([&row](store::Store& store) { return store.reserve(row); });
+    } catch (...) {
+      view.erase_meeting(scoped_id_, row.epoch);
+      throw;
+    }
+    if (outcome && outcome->won) {
+      view.put(outcome->meeting);
+      co_return std::move(outcome->meeting);
+    }
+    view.erase_meeting(scoped_id_, row.epoch);
+    if (outcome) {
+      view.put(std::move(outcome->meeting));
       co_return std::nullopt;
     }
-    co_return std::move(outcome->meeting);
-  } catch (const store::StoreUnavailable& error) {
-    gateway_.view_.erase_meeting(scoped_id_, row.epoch);
-    log::error("no reservation made",
-               {{"request_id", request_.id}, {"meeting_id", scoped_id_}, {"reason", error.what()}});
-    co_return std::unexpected(internal_failure(not_created, request_.id));
+    // The backend (or the tenant) has been deleted, and the view does not know yet.
+    demand_.tried.push_back(row.backend_id);
   }
 }
 
@@ -161,7 +171,8 @@ boost::asio::awaitable<http::Response> Creation::place(Meeting reservation) {
         co_return internal_failure("The meeting was ended while it was being created.",
                                    request_.id);
       case Attempt::refused:
-        co_await release(reservation);
+        // A node that holds the id keeps the reservation: refresh binds or expires it.
+        if (!node_has_it_) co_await release(reservation);
         co_return xml_response(std::move(answer_));
       case Attempt::unknown:
         log::warn("create left open: its node did not say",
@@ -231,7 +242,7 @@ boost::asio::awaitable<void> Creation::release(const Meeting& reservation) {
     co_await gateway_.store_.run([&](store::Store& store) {
       return store.release(scoped_id_, reservation.epoch, reservation.owner);
     });
-    gateway_.view_.erase_meeting(scoped_id_, reservation.epoch);
+    co_await feed::synchronize(gateway_.store_, gateway_.view_, {scoped_id_});
   } catch (const store::StoreUnavailable& error) {
     // The row stays in store and view; refresh releases it when it is old enough.
     log::warn("reservation not released", {{"request_id", request_.id}, {"reason", error.what()}});
@@ -266,11 +277,21 @@ boost::asio::awaitable<std::optional<http::Response>> Creation::bind(const Meeti
   }
   // The id was ended or moved while the node was creating it: look at the row as it is. Where it
   // has been created again on the same node meanwhile, that meeting is not ours to end.
-  co_await gateway_.synchronize(scoped_id_);
+  co_await feed::synchronize(gateway_.store_, gateway_.view_, {scoped_id_});
   const auto* successor = gateway_.view_.meeting(scoped_id_);
-  if (successor != nullptr && successor->meeting.backend_id == target.backend_id) {
-    co_return std::nullopt;
+  if (successor == nullptr || successor->meeting.backend_id != target.backend_id) {
+    co_await end_copy(target);
   }
+  co_return std::nullopt;
+}
+
+boost::asio::awaitable<void> Creation::end_copy(const node::Target& target) {
+  const store::Tombstone tombstone{binding_.internal_id, scoped_id_, target.backend_id,
+                                   gateway_.options_.clock().wall};
+  co_await gateway_.store_.run([&](store::Store& store) {
+    store.bury(tombstone);
+    return true;
+  });
   bbb::Parameters parameters;
   parameters.set("meetingID", scoped_id_);
   const auto ended =
@@ -280,7 +301,6 @@ boost::asio::awaitable<std::optional<http::Response>> Creation::bind(const Meeti
             {{"request_id", request_.id},
              {"meeting_id", scoped_id_},
              {"copy_ended", ended && ended->answer.success()}});
-  co_return std::nullopt;
 }
 
 }  // namespace b3::gateway

@@ -49,8 +49,11 @@ class Creation {
   // The reservation goes to the best node not tried yet. nullopt: nobody is left.
   Awaitable<std::optional<Meeting>> move_on(const Meeting& reservation);
   Awaitable<void> release(const Meeting& reservation);
+  // Ends what the node has created for a row that is gone; a tombstone sees to it if this fails.
+  Awaitable<void> end_copy(const node::Target& target);
 
   placement::Ranking rank() const;
+  Meeting choose(const placement::Ranking& ranking, WallTime now) const;
   std::optional<node::Target> target_of(const std::string& backend_id) const;
   void accept(bbb::Answer& answer);
   bool out_of_time() const;
@@ -66,6 +69,7 @@ class Creation {
   placement::Demand demand_;
   SteadyTime deadline_;
   std::string answer_;
+  bool node_has_it_ = false;  // the node refused because it holds the id already
   store::Binding binding_;
 };
 

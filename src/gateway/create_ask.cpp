@@ -25,8 +25,12 @@ boost::asio::awaitable<Attempt> Creation::ask(const node::Target& target) {
     switch (result.error().failure) {
       case node::CallFailure::not_sent:
         co_return Attempt::not_acted;
-      case node::CallFailure::garbage:
-        co_return co_await verify(target);
+      case node::CallFailure::garbage: {
+        // A gateway timeout comes while the node is still at work: "not there" is no proof then.
+        const auto verified = co_await verify(target);
+        const bool may_come = result.error().status == 504 && verified == Attempt::not_acted;
+        co_return may_come ? Attempt::unknown : verified;
+      }
       case node::CallFailure::no_answer:
         co_return Attempt::unknown;
     }
@@ -42,6 +46,7 @@ boost::asio::awaitable<Attempt> Creation::ask(const node::Target& target) {
                {{"request_id", request_.id}, {"backend_id", target.backend_id}});
     co_return Attempt::not_acted;
   }
+  node_has_it_ = answer.text("messageKey") == "idNotUnique";
   answer.unscope_ids(call_.frontend_key);
   answer_ = answer.xml();
   co_return Attempt::refused;

@@ -1,9 +1,13 @@
 #include "base/log.h"
+#include "feed/synchronize.h"
 #include "gateway/gateway.h"
 #include "gateway/replies.h"
 
 namespace b3::gateway {
 namespace {
+
+// How often an id may move to another node while it is being ended.
+constexpr int most_moves = 3;
 
 constexpr std::string_view end_requested =
     "A request to end the meeting was sent. Please wait a few seconds, and then use the "
@@ -18,44 +22,60 @@ http::Response ended() {
 
 // The node is asked first, because it may say no (wrong moderator password). Whatever else
 // happens there, the id is free afterwards: the store forgets the meeting and keeps a tombstone,
-// by which a refresh ends a copy that is still on the node.
+// by which a refresh ends a copy that is still on the node. A meeting that moved to another node
+// meanwhile is ended there.
 boost::asio::awaitable<http::Response> Gateway::end(Exchange exchange, TenantCall call) {
   if (const auto problem = check_id(call)) co_return refuse(*problem);
   const auto scoped_id = scope_ids(call);
-  const auto* entry = view_.meeting(scoped_id);
-  if (entry == nullptr) co_return meeting_not_found();
-  const auto epoch = entry->meeting.epoch;
+  if (find(call.frontend_id, scoped_id) == nullptr) co_return meeting_not_found();
 
-  std::string node_answer;
-  const auto* backend = view_.backend(entry->meeting.backend_id);
-  if (backend != nullptr && backend->backend.node_state != NodeState::error) {
-    const auto target = node::target_of(backend->backend, backend->settings);
-    auto result = co_await nodes_.call(
-        target, {"end", std::move(call.parameters), {}, {}, exchange.request.id, {}},
-        options_.end_timeouts);
-    if (result) {
-      const auto key = result->answer.text("messageKey");
-      result->answer.unscope_ids(call.frontend_key);
-      if (!result->answer.success() && key != "notFound" && key != "checksumError") {
-        co_return xml_response(result->answer.xml());
+  http::Response answer = ended();
+  for (int attempt = 0; attempt < most_moves; ++attempt) {
+    const auto* entry = find(call.frontend_id, scoped_id);
+    if (entry == nullptr) co_return answer;
+    const auto epoch = entry->meeting.epoch;
+    const auto refusal =
+        co_await end_on_node(exchange.request, call, entry->meeting.backend_id, answer);
+    if (refusal) co_return std::move(*refusal);
+    try {
+      const auto now = options_.clock().wall;
+      const auto gone = co_await store_.run(
+          [&](store::Store& store) { return store.end(scoped_id, epoch, now); });
+      if (gone) {
+        view_.erase_meeting(scoped_id, epoch);
+        log::info("meeting ended",
+                  {{"request_id", exchange.request.id}, {"meeting_id", scoped_id}});
+        co_return answer;
       }
-      if (result->answer.success()) node_answer = result->answer.xml();
+      co_await feed::synchronize(store_, view_, {scoped_id});
+    } catch (const std::exception& error) {
+      log::error("meeting not ended", {{"request_id", exchange.request.id},
+                                       {"meeting_id", scoped_id},
+                                       {"reason", error.what()}});
+      break;
     }
   }
+  co_return internal_failure("The meeting could not be ended.", exchange.request.id);
+}
 
-  try {
-    const auto now = options_.clock().wall;
-    const auto gone =
-        co_await store_.run([&](store::Store& store) { return store.end(scoped_id, epoch, now); });
-    if (gone) view_.erase_meeting(scoped_id, epoch);
-  } catch (const store::StoreUnavailable& error) {
-    log::error(
-        "meeting not ended",
-        {{"request_id", exchange.request.id}, {"meeting_id", scoped_id}, {"reason", error.what()}});
-    co_return internal_failure("The meeting could not be ended.", exchange.request.id);
+// Fills `answer` with the node's own on success; returns the node's refusal, if it refuses.
+boost::asio::awaitable<std::optional<http::Response>> Gateway::end_on_node(
+    const http::Request& request, const TenantCall& call, std::string backend_id,
+    http::Response& answer) {
+  const auto* backend = view_.backend(backend_id);
+  if (backend == nullptr || backend->backend.node_state == NodeState::error) co_return std::nullopt;
+  const auto target = node::target_of(backend->backend, backend->settings);
+  auto result = co_await nodes_.call(target, {"end", call.parameters, {}, {}, request.id, {}},
+                                     options_.end_timeouts);
+  if (!result) co_return std::nullopt;
+  const auto key = result->answer.text("messageKey");
+  result->answer.unscope_ids(call.frontend_key);
+  if (result->answer.success()) {
+    answer = xml_response(result->answer.xml());
+    co_return std::nullopt;
   }
-  log::info("meeting ended", {{"request_id", exchange.request.id}, {"meeting_id", scoped_id}});
-  co_return node_answer.empty() ? ended() : xml_response(std::move(node_answer));
+  if (key == "notFound" || key == "checksumError") co_return std::nullopt;
+  co_return xml_response(result->answer.xml());
 }
 
 }  // namespace b3::gateway

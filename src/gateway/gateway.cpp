@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "bbb/meeting_id.h"
+#include "feed/synchronize.h"
 #include "gateway/replies.h"
 #include "gateway/route.h"
 
@@ -9,7 +10,8 @@ namespace b3::gateway {
 namespace {
 
 constexpr std::string_view retry_prefix = "/b3s/retry-join/";
-constexpr std::size_t form_body_limit = 1024 * 1024;
+// Read before the checksum in it can be verified, so kept small.
+constexpr std::size_t form_body_limit = 256 * 1024;
 constexpr std::size_t xml_body_limit = 32 * 1024 * 1024;
 
 bool is_read(const http::Request& request) {
@@ -157,27 +159,16 @@ boost::asio::awaitable<http::Response> Gateway::dispatch(Exchange exchange, Call
   co_return refuse("unsupportedRequest", "This request is not supported.");
 }
 
-boost::asio::awaitable<bool> Gateway::look_up(std::string scoped_id) {
-  if (view_.meeting(scoped_id) != nullptr) co_return true;
-  try {
-    auto row =
-        co_await store_.run([&](store::Store& store) { return store.find_meeting(scoped_id); });
-    if (row && view_.meeting(scoped_id) == nullptr) view_.put(std::move(*row));
-  } catch (const store::StoreUnavailable& error) {
-    log::warn("a meeting could not be looked up", {{"reason", error.what()}});
-  }
-  co_return view_.meeting(scoped_id) != nullptr;
+const view::MeetingEntry* Gateway::find(std::string_view frontend_id,
+                                        std::string_view scoped_id) const {
+  const auto* entry = view_.meeting(scoped_id);
+  return entry != nullptr && entry->meeting.frontend_id == frontend_id ? entry : nullptr;
 }
 
-boost::asio::awaitable<void> Gateway::synchronize(const std::string& scoped_id) {
+boost::asio::awaitable<void> Gateway::look_up(std::string scoped_id) {
+  if (view_.meeting(scoped_id) != nullptr) co_return;
   try {
-    const auto row =
-        co_await store_.run([&](store::Store& store) { return store.find_meeting(scoped_id); });
-    const auto* entry = view_.meeting(scoped_id);
-    if (entry != nullptr && (!row || row->epoch != entry->meeting.epoch)) {
-      view_.erase_meeting(scoped_id, entry->meeting.epoch);
-    }
-    if (row) view_.put(*row);
+    co_await feed::synchronize(store_, view_, {std::move(scoped_id)});
   } catch (const store::StoreUnavailable& error) {
     log::warn("a meeting could not be looked up", {{"reason", error.what()}});
   }

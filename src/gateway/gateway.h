@@ -61,18 +61,18 @@ class Gateway {
   };
   enum class JoinStep { redirect, wait, missing };
 
-  // Takes a row from the store that the view does not have; false where there is none, or the
-  // store does not answer.
-  Awaitable<bool> look_up(std::string scoped_id);
-  // The view's row made equal to the store's.
-  Awaitable<void> synchronize(const std::string& scoped_id);
+  // The tenant's own meeting of this id, or nullptr. Valid until the next co_await.
+  const view::MeetingEntry* find(std::string_view frontend_id, std::string_view scoped_id) const;
+  // Takes a row from the store that the view does not have. Nothing happens while the store does
+  // not answer.
+  Awaitable<void> look_up(std::string scoped_id);
 
   // join.cpp
   // The ..._now functions answer from the view and return false when that is not enough.
   // `sure`: the view is all there is to know.
   bool join_now(const http::Request& request, const TenantCall& call, http::Response& response,
                 bool sure);
-  JoinStep plan_join(std::string_view scoped_id) const;
+  JoinStep plan_join(std::string_view frontend_id, std::string_view scoped_id) const;
   void write_redirect(const TenantCall& call, std::string_view scoped_id, http::Response& response);
   http::Response waiting(const http::Request& request, std::string_view frontend_id,
                          const bbb::Parameters& parameters, WallTime first_seen, int attempt);
@@ -91,6 +91,10 @@ class Gateway {
 
   // end.cpp
   Awaitable<http::Response> end(Exchange exchange, TenantCall call);
+  Awaitable<std::optional<http::Response>> end_on_node(const http::Request& request,
+                                                       const TenantCall& call,
+                                                       std::string backend_id,
+                                                       http::Response& answer);
 
   Awaitable<http::Response> dispatch(Exchange exchange, CallName name, TenantCall call);
 

@@ -32,8 +32,9 @@ bool is_usable(const Backend& backend, WallTime now) {
 
 }  // namespace
 
-Gateway::JoinStep Gateway::plan_join(std::string_view scoped_id) const {
-  const auto* entry = view_.meeting(scoped_id);
+Gateway::JoinStep Gateway::plan_join(std::string_view frontend_id,
+                                     std::string_view scoped_id) const {
+  const auto* entry = find(frontend_id, scoped_id);
   if (entry == nullptr) return JoinStep::missing;
   if (entry->meeting.phase != MeetingPhase::bound) return JoinStep::wait;
   const auto* backend = view_.backend(entry->meeting.backend_id);
@@ -56,7 +57,7 @@ bool Gateway::join_now(const http::Request& request, const TenantCall& call,
     return true;
   }
   const auto scoped_id = bbb::scope(call.frontend_key, call.parameters.get("meetingID"));
-  switch (plan_join(scoped_id)) {
+  switch (plan_join(call.frontend_id, scoped_id)) {
     case JoinStep::missing:
       if (!sure) return false;
       response = xml ? meeting_not_found() : not_found_page(language_of(request), request.id);
@@ -105,7 +106,7 @@ bool Gateway::retry_join_now(const http::Request& request, http::Response& respo
   const TenantCall call{frontend->frontend.id, frontend->frontend.key, "join",
                         std::move(*parameters)};
   const auto scoped_id = bbb::scope(call.frontend_key, call.parameters.get("meetingID"));
-  switch (plan_join(scoped_id)) {
+  switch (plan_join(call.frontend_id, scoped_id)) {
     case JoinStep::missing:
       if (!sure) return false;
       response = not_found_page(language, request.id);
@@ -137,18 +138,19 @@ boost::asio::awaitable<http::Response> Gateway::retry_join(const http::Request& 
 boost::asio::awaitable<http::Response> Gateway::relay_join(const http::Request& request,
                                                            TenantCall call) {
   const auto scoped_id = scope_ids(call);
-  const auto* entry = view_.meeting(scoped_id);
+  const auto* entry = find(call.frontend_id, scoped_id);
   const auto* backend = entry ? view_.backend(entry->meeting.backend_id) : nullptr;
   if (backend == nullptr) co_return meeting_not_found();
   const auto target = node::target_of(backend->backend, backend->settings);
   const auto key = call.frontend_key;
   auto result = co_await nodes_.call(
       target, {"join", std::move(call.parameters), {}, {}, request.id, {}}, options_.timeouts);
-  if (!result) {
-    log::warn("join not relayed", {{"request_id", request.id},
-                                   {"backend_id", target.backend_id},
-                                   {"meeting_id", scoped_id},
-                                   {"reason", result.error().detail}});
+  if (!result || result->answer.text("messageKey") == "checksumError") {
+    log::warn("join not relayed",
+              {{"request_id", request.id},
+               {"backend_id", target.backend_id},
+               {"meeting_id", scoped_id},
+               {"reason", result ? "the node refuses our secret" : result.error().detail}});
     co_return internal_failure("The meeting can not be reached at the moment.", request.id);
   }
   result->answer.unscope_ids(key);

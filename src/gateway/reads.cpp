@@ -28,7 +28,7 @@ bool Gateway::read_now(const TenantCall& call, http::Response& response, bool su
     return true;
   }
   const auto* entry =
-      view_.meeting(bbb::scope(call.frontend_key, call.parameters.get("meetingID")));
+      find(call.frontend_id, bbb::scope(call.frontend_key, call.parameters.get("meetingID")));
   if (entry == nullptr && !sure) return false;
   if (entry != nullptr && entry->meeting.phase == MeetingPhase::bound && !entry->meeting.running) {
     return false;
@@ -40,7 +40,7 @@ bool Gateway::read_now(const TenantCall& call, http::Response& response, bool su
 boost::asio::awaitable<http::Response> Gateway::is_meeting_running(Exchange exchange,
                                                                    TenantCall call) {
   const auto scoped_id = scope_ids(call);
-  const auto* entry = view_.meeting(scoped_id);
+  const auto* entry = find(call.frontend_id, scoped_id);
   const auto* backend = entry ? view_.backend(entry->meeting.backend_id) : nullptr;
   if (backend == nullptr) co_return xml_response(running_answer(false));
   if (backend->backend.node_state == NodeState::error) {
@@ -53,7 +53,7 @@ boost::asio::awaitable<http::Response> Gateway::is_meeting_running(Exchange exch
   if (result && result->answer.success()) {
     co_return xml_response(running_answer(result->answer.text("running") == "true"));
   }
-  entry = view_.meeting(scoped_id);
+  entry = find(call.frontend_id, scoped_id);
   co_return xml_response(running_answer(entry != nullptr && entry->meeting.running));
 }
 
@@ -63,7 +63,7 @@ boost::asio::awaitable<http::Response> Gateway::get_meeting_info(Exchange exchan
                                                                  TenantCall call) {
   if (const auto problem = check_id(call)) co_return refuse(*problem);
   const auto scoped_id = scope_ids(call);
-  const auto* entry = view_.meeting(scoped_id);
+  const auto* entry = find(call.frontend_id, scoped_id);
   if (entry == nullptr || entry->meeting.phase != MeetingPhase::bound) {
     co_return meeting_not_found();
   }
@@ -83,7 +83,7 @@ boost::asio::awaitable<http::Response> Gateway::get_meeting_info(Exchange exchan
                {"meeting_id", scoped_id},
                {"reason", result ? "the node refuses our secret" : result.error().detail}});
   }
-  entry = view_.meeting(scoped_id);
+  entry = find(call.frontend_id, scoped_id);
   if (entry == nullptr) co_return meeting_not_found();
   auto answer = bbb::meeting_info_answer(entry->meeting.document, call.frontend_key);
   if (!answer) {

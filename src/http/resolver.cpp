@@ -1,46 +1,112 @@
 #include "http/resolver.h"
 
+#include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <memory>
+#include <exception>
+#include <tuple>
+#include <utility>
 
 namespace b3::http {
 
 namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
+using Clock = std::chrono::steady_clock;
+
+// What is known about a name. Shared with its running lookup, which cannot be cancelled and may
+// end after the resolver.
+struct Resolver::Name {
+  void finish(const error_code& result, Addresses found, const ResolverLimits& limits);
+
+  Addresses addresses;      // the last that were found
+  error_code error;         // of the last lookup
+  Time next = Time::min();  // when another lookup may start
+  Time used = Time::min();
+  Time started = Time::min();  // of the last lookup
+  bool is_running = false;
+  std::vector<asio::steady_timer*> waiting;
+};
 
 namespace {
 
-constexpr std::chrono::seconds kept_time{10};
-
-// Shared with the system lookup, which cannot be cancelled once it runs.
-struct Lookup {
-  explicit Lookup(asio::io_context& loop) : resolver(loop), done(loop) {}
-  tcp::resolver resolver;
-  asio::steady_timer done;
-  bool finished = false;
-  error_code error;
-  Resolver::Endpoints endpoints;
-};
-
-std::shared_ptr<Lookup> start_lookup(asio::io_context& loop, const std::string& host,
-                                     std::uint16_t port, Resolver::Time deadline) {
-  auto lookup = std::make_shared<Lookup>(loop);
-  lookup->done.expires_at(deadline);
-  lookup->resolver.async_resolve(
-      host, std::to_string(port),
-      [lookup](const error_code& error, const tcp::resolver::results_type& results) {
-        lookup->finished = true;
-        lookup->error = error;
-        for (const auto& result : results) lookup->endpoints.push_back(result.endpoint());
-        lookup->done.cancel();
-      });
-  return lookup;
+Resolver::LookUp ask_system(asio::io_context& loop) {
+  return [&loop](const std::string& host, Resolver::Done done) {
+    auto resolver = std::make_shared<tcp::resolver>(loop);
+    resolver->async_resolve(
+        host, "",
+        [resolver, done = std::move(done)](const error_code& error,
+                                           const tcp::resolver::results_type& results) {
+          Resolver::Addresses found;
+          for (const auto& result : results) found.push_back(result.endpoint().address());
+          done(error, std::move(found));
+        });
+  };
 }
 
+// A caller in the queue of a name; leaves it when its coroutine goes on or is destroyed.
+class Waiter {
+ public:
+  Waiter(std::vector<asio::steady_timer*>& queue, asio::steady_timer& timer)
+      : queue_(queue), timer_(timer) {
+    queue_.push_back(&timer_);
+  }
+  ~Waiter() { std::erase(queue_, &timer_); }
+  Waiter(const Waiter&) = delete;
+  Waiter& operator=(const Waiter&) = delete;
+
+ private:
+  std::vector<asio::steady_timer*>& queue_;
+  asio::steady_timer& timer_;
+};
+
 }  // namespace
+
+void Resolver::Name::finish(const error_code& result, Addresses found,
+                            const ResolverLimits& limits) {
+  if (!std::exchange(is_running, false)) return;
+  error = result;
+  if (!error && found.empty()) error = asio::error::host_not_found;
+  if (!error) addresses = std::move(found);
+  next = Clock::now() + (error ? limits.retry_time : limits.fresh_time);
+  for (asio::steady_timer* timer : waiting) timer->cancel();
+}
+
+Resolver::Resolver(asio::io_context& loop, ResolverLimits limits)
+    : Resolver(loop, limits, ask_system(loop)) {}
+
+Resolver::Resolver(asio::io_context& loop, ResolverLimits limits, LookUp look_up)
+    : loop_(loop), limits_(limits), look_up_(std::move(look_up)) {}
+
+Resolver::~Resolver() = default;
+
+std::shared_ptr<Resolver::Name> Resolver::find_or_add(const std::string& host) {
+  if (const auto found = names_.find(host); found != names_.end()) return found->second;
+  if (names_.size() >= limits_.names) {
+    // The first to go are names without an address, then those not used for the longest time.
+    const auto rank = [](const auto& item) {
+      const Name& name = *item.second;
+      return std::make_tuple(name.is_running, !name.addresses.empty(), name.used);
+    };
+    const auto oldest = std::ranges::min_element(names_, {}, rank);
+    if (oldest == names_.end() || oldest->second->is_running) return nullptr;
+    names_.erase(oldest);
+  }
+  return names_.emplace(host, std::make_shared<Name>()).first->second;
+}
+
+void Resolver::start(const std::shared_ptr<Name>& name, const std::string& host) {
+  name->is_running = true;
+  name->started = Clock::now();
+  try {
+    look_up_(host, [name, limits = limits_](const error_code& error, Addresses found) {
+      name->finish(error, std::move(found), limits);
+    });
+  } catch (const std::exception&) {  // no memory, no thread
+    name->finish(asio::error::no_recovery, {}, limits_);
+  }
+}
 
 asio::awaitable<Resolver::Endpoints> Resolver::resolve(std::string host, std::uint16_t port,
                                                        Time deadline, error_code& error) {
@@ -49,21 +115,30 @@ asio::awaitable<Resolver::Endpoints> Resolver::resolve(std::string host, std::ui
   const asio::ip::address address = asio::ip::make_address(host, not_numeric);
   if (!not_numeric) co_return Endpoints{{address, port}};
 
-  const Time now = std::chrono::steady_clock::now();
-  std::erase_if(cache_, [now](const auto& item) { return item.second.until <= now; });
-  const auto key = std::make_pair(std::move(host), port);
-  if (const auto kept = cache_.find(key); kept != cache_.end()) co_return kept->second.endpoints;
-
-  const auto lookup = start_lookup(loop_, key.first, port, deadline);
-  co_await lookup->done.async_wait(asio::as_tuple(asio::use_awaitable));
-  if (!lookup->finished) {
-    error = asio::error::timed_out;
+  const auto name = find_or_add(host);
+  if (!name) {
+    error = asio::error::no_buffer_space;
     co_return Endpoints{};
   }
-  error = lookup->error;
-  if (!error && lookup->endpoints.empty()) error = asio::error::host_not_found;
-  if (!error) cache_[key] = {lookup->endpoints, std::chrono::steady_clock::now() + kept_time};
-  co_return lookup->endpoints;
+  const Time now = Clock::now();
+  name->used = now;
+  if (!name->is_running && now >= name->next) start(name, host);
+
+  Time until = deadline;
+  if (!name->addresses.empty()) {
+    // Half of the time is left for connecting.
+    until = std::min(name->started + limits_.patience, now + (deadline - now) / 2);
+  }
+  if (name->is_running && now < until) {
+    asio::steady_timer timer(loop_, until);
+    const Waiter waiter(name->waiting, timer);
+    co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+  }
+
+  if (name->addresses.empty()) error = name->is_running ? asio::error::timed_out : name->error;
+  Endpoints endpoints;
+  for (const asio::ip::address& found : name->addresses) endpoints.emplace_back(found, port);
+  co_return endpoints;
 }
 
 }  // namespace b3::http

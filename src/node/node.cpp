@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "base/url.h"
 #include "bbb/checksum.h"
@@ -15,6 +16,8 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t max_answer_bytes = 16 * 1024 * 1024;
+// The nginx of a node refuses request lines of more than 8 KiB.
+constexpr std::size_t max_query_bytes = 4'000;
 
 CallFailure to_call_failure(http::ClientFailure failure) {
   switch (failure) {
@@ -45,15 +48,59 @@ CallError garbage(const Target& target, const Call& call, const http::ClientResp
                   std::string_view why) {
   return {CallFailure::garbage,
           fmt::format("{} from {}: {} (status {}, {})", call.name, target.backend_id, why,
-                      response.status, printable_content_type(response))};
+                      response.status, printable_content_type(response)),
+          response.status};
+}
+
+void append_encoded(std::string& form, std::string_view text, char literal) {
+  for (const char c : text) {
+    if (c == literal) {
+      form += c;
+    } else if (c == '~') {
+      form += "%7E";
+    } else {
+      append_form_encoded(form, {&c, 1});
+    }
+  }
+}
+
+// BBB does not sign the bytes of a form but puts a text together from what it has read: sorted by
+// name, the names as they are, the values as java.net.URLEncoder writes them. The form is this very
+// text, so that nodes that look at the bytes agree.
+std::string to_form(const bbb::Parameters& parameters) {
+  std::vector<const bbb::Parameter*> sorted;
+  for (const bbb::Parameter& parameter : parameters) sorted.push_back(&parameter);
+  std::ranges::sort(sorted, {}, [](const bbb::Parameter* parameter) -> std::string_view {
+    return parameter->name;
+  });
+  std::string form;
+  for (const bbb::Parameter* parameter : sorted) {
+    if (!form.empty()) form += '&';
+    append_encoded(form, parameter->name, ':');
+    form += '=';
+    append_encoded(form, parameter->value, '*');
+  }
+  return form;
+}
+
+void put_parameters(http::ClientRequest& request, const Target& target, Call& call) {
+  const auto sign = [&](std::string_view query) {
+    return bbb::signed_query(target.checksum, call.name, query, target.secret);
+  };
+  const std::string query = call.parameters.encode();
+  if (call.body.empty() && query.size() > max_query_bytes) {
+    call.content_type = "application/x-www-form-urlencoded";
+    call.body = sign(to_form(call.parameters));
+  } else {
+    request.target += '?' + sign(query);
+  }
 }
 
 http::ClientRequest to_request(const Target& target, Call& call, Url base, Timeouts timeouts) {
   http::ClientRequest request;
-  request.target =
-      base.path + call.name + '?' +
-      bbb::signed_query(target.checksum, call.name, call.parameters.encode(), target.secret);
+  request.target = base.path + call.name;
   request.url = std::move(base);
+  put_parameters(request, target, call);
   request.headers.push_back({"Accept", "application/xml, text/xml, */*;q=0.1"});
   if (!call.request_id.empty()) request.headers.push_back({"X-Request-ID", call.request_id});
   if (!call.accept_language.empty()) {
@@ -103,8 +150,9 @@ asio::awaitable<std::expected<NodeAnswer, CallError>> Nodes::call(
     Target target, Call call, std::optional<Timeouts> timeouts) {
   std::expected<Url, std::string> base = parse_url(target.base_url);
   if (!base) {
-    co_return std::unexpected(CallError{
-        CallFailure::not_sent, fmt::format("address of {}: {}", target.backend_id, base.error())});
+    co_return std::unexpected(
+        CallError{CallFailure::not_sent,
+                  fmt::format("address of {}: {}", target.backend_id, base.error()), 0});
   }
   http::ClientRequest request =
       to_request(target, call, std::move(*base), timeouts.value_or(timeouts_));
@@ -112,7 +160,7 @@ asio::awaitable<std::expected<NodeAnswer, CallError>> Nodes::call(
   if (!response) {
     co_return std::unexpected(CallError{
         to_call_failure(response.error().failure),
-        fmt::format("{} to {}: {}", call.name, target.backend_id, response.error().detail)});
+        fmt::format("{} to {}: {}", call.name, target.backend_id, response.error().detail), 0});
   }
   if (response->status != 200) {
     co_return std::unexpected(garbage(target, call, *response, "not a BBB answer"));

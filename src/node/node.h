@@ -55,6 +55,7 @@ enum class CallFailure {
 struct CallError {
   CallFailure failure = CallFailure::not_sent;
   std::string detail;  // for operators; no secrets, no query strings
+  int status = 0;      // of a garbage answer: its HTTP status
 };
 
 struct NodeAnswer {

@@ -24,7 +24,7 @@ class StubNode : public http::Handler {
   asio::awaitable<http::Response> answer(const http::Request& request,
                                          http::BodyReader& body) override {
     last = request;
-    last_body = (co_await body.read_all(100'000)).value_or("unreadable");
+    last_body = (co_await body.read_all(2'000'000)).value_or("unreadable");
     co_return next;
   }
 
@@ -172,6 +172,69 @@ TEST_CASE("a body makes it a POST with the parameters in the URL") {
   CHECK(bench.stub.last.method == "POST");
 }
 
+TEST_CASE("parameters too long for a URL become a form") {
+  Bench bench;
+  Call call = create();
+  call.parameters.set("welcome", std::string(5'000, 'w') + " *~+/\xC3\xA4&=%");
+  call.parameters.set("meta_a:b", "last come, first served");
+  call.parameters.set("Z", "");
+  REQUIRE(bench.call(call));
+  const http::Request& seen = bench.stub.last;
+  const std::string& body = bench.stub.last_body;
+  CHECK(seen.method == "POST");
+  CHECK(seen.target == "/bigbluebutton/api/create");
+  REQUIRE(seen.header("Content-Type") != nullptr);
+  CHECK(*seen.header("Content-Type") == "application/x-www-form-urlencoded");
+  CHECK(bbb::verify_form("create", body, secret));
+  CHECK_FALSE(bbb::verify_form("join", body, secret));
+  const auto parameters = bbb::parse_parameters(body);
+  REQUIRE(parameters);
+  CHECK(parameters->size() == call.parameters.size());
+  for (const bbb::Parameter& parameter : call.parameters) {
+    CHECK(parameters->get(parameter.name) == parameter.value);
+  }
+  // What BBB puts together: String.compareTo() sorts, URLEncoder.encode() writes the values.
+  const std::string text = "Z=&meetingID=tenant%7Emath+1&meta_a:b=last+come%2C+first+served" +
+                           std::string("&name=hidden+%26+co&welcome=") + std::string(5'000, 'w') +
+                           "+*%7E%2B%2F%C3%A4%26%3D%25";
+  CHECK(body == text + "&checksum=" +
+                    digest_hex(HashAlgorithm::sha256, "create" + text + std::string(secret)));
+}
+
+TEST_CASE("which parameters are too long for a URL") {
+  Bench bench;
+  Call call;
+  call.name = "create";
+  call.parameters.set("welcome", std::string(4'000 - 8, 'w'));
+  REQUIRE(bench.call(call));
+  CHECK(bench.stub.last.method == "GET");
+  CHECK(bbb::verify("create", bbb::split_checksum(bench.stub.last.query()).value(), secret));
+
+  call.parameters.set("welcome", std::string(4'000 - 7, 'w'));
+  REQUIRE(bench.call(call));
+  CHECK(bench.stub.last.method == "POST");
+  CHECK(bench.stub.last.query().empty());
+
+  SUBCASE("they stay there beside a document") {
+    call.content_type = "application/xml";
+    call.body = "<modules/>";
+    REQUIRE(bench.call(call));
+    CHECK(bench.stub.last_body == "<modules/>");
+    CHECK(bbb::verify("create", bbb::split_checksum(bench.stub.last.query()).value(), secret));
+  }
+  SUBCASE("not beside an empty one") {
+    call.content_type = "application/xml";
+    REQUIRE(bench.call(call));
+    CHECK(bench.stub.last.query().empty());
+    CHECK(bbb::verify_form("create", bench.stub.last_body, secret));
+  }
+  SUBCASE("as many as a tenant may send") {
+    call.parameters.set("welcome", std::string(1'000'000, 'w'));
+    REQUIRE(bench.call(call));
+    CHECK(bbb::verify_form("create", bench.stub.last_body, secret));
+  }
+}
+
 TEST_CASE("a refusal by BBB is an answer") {
   Bench bench;
   bench.stub.next.body =
@@ -192,6 +255,13 @@ TEST_CASE("what is not a BBB answer is garbage") {
     CHECK(error.failure == CallFailure::garbage);
     CHECK(error.detail.find("502") != std::string::npos);
     CHECK(error.detail.find("text/html") != std::string::npos);
+    CHECK(error.status == 502);
+  }
+  SUBCASE("a request it finds too long") {
+    bench.stub.next.status = 414;
+    const CallError error = bench.failure(create());
+    CHECK(error.failure == CallFailure::garbage);
+    CHECK(error.status == 414);
   }
   SUBCASE("BBB XML under another status") {
     bench.stub.next.status = 500;
@@ -199,7 +269,9 @@ TEST_CASE("what is not a BBB answer is garbage") {
   }
   SUBCASE("truncated XML") {
     bench.stub.next.body = "<response><returncode>SUCCESS</returncode><hidden>";
-    CHECK(bench.failure(create()).failure == CallFailure::garbage);
+    const CallError error = bench.failure(create());
+    CHECK(error.failure == CallFailure::garbage);
+    CHECK(error.status == 200);
   }
   SUBCASE("other XML") {
     bench.stub.next.body = "<html><body>hidden</body></html>";
@@ -228,7 +300,9 @@ TEST_CASE("whether the node may have seen the call") {
   }
   SUBCASE("nobody there") {
     bench.server.stop();
-    CHECK(bench.failure(create()).failure == CallFailure::not_sent);
+    const CallError error = bench.failure(create());
+    CHECK(error.failure == CallFailure::not_sent);
+    CHECK(error.status == 0);
   }
   SUBCASE("no TLS where TLS was expected") {
     bench.target.base_url.replace(0, 4, "https");

@@ -51,6 +51,15 @@ Meeting adopt(const bbb::NodeMeeting& found, const bbb::Unscoped& id, const Fron
   return row;
 }
 
+// A reservation whose id the node still lists with a meeting that has been ended: not the one that
+// was reserved for.
+bool is_leftover(const PlanInput& input, const bbb::NodeMeeting& found) {
+  const auto* entry = input.view.meeting(found.scoped_id);
+  return entry != nullptr && entry->meeting.phase == MeetingPhase::reserved &&
+         entry->meeting.backend_id == input.poll.backend_id &&
+         input.tombstones.contains(found.internal_id);
+}
+
 // One meeting of the poll.
 void consider(const PlanInput& input, const bbb::NodeMeeting& found, Plan& plan) {
   const auto* entry = input.view.meeting(found.scoped_id);
@@ -80,10 +89,6 @@ void consider(const PlanInput& input, const bbb::NodeMeeting& found, Plan& plan)
     if (entry->changed_at_version <= input.poll.view_version) plan.lost.push_back(lost(row));
     return;
   }
-  if (input.tombstones.contains(found.internal_id)) {
-    plan.ended_copies.push_back(found.scoped_id);
-    return;
-  }
   if (differs(found, row)) plan.changed.push_back(seen(found, row));
 }
 
@@ -93,7 +98,7 @@ Plan make_plan(const PlanInput& input) {
   Plan plan;
   std::unordered_set<std::string_view> listed;
   for (const auto& found : input.poll.meetings) {
-    if (found.ended) continue;
+    if (found.ended || is_leftover(input, found)) continue;
     listed.insert(found.scoped_id);
     consider(input, found, plan);
   }

@@ -137,6 +137,15 @@ TEST_CASE_FIXTURE(Fixture, "a meeting without a row is adopted for the tenant it
   CHECK(result.adopted[0].phase == MeetingPhase::bound);
 }
 
+TEST_CASE_FIXTURE(Fixture, "a meeting whose create is still running is not adopted") {
+  creating.insert("moodle~math");
+  start_poll();
+  poll.meetings = {listed("math")};
+  CHECK(plan().adopted.empty());
+  creating.clear();
+  CHECK(plan().adopted.size() == 1);
+}
+
 TEST_CASE_FIXTURE(Fixture, "meetings of nobody are not adopted") {
   start_poll();
   auto foreign = listed("x");
@@ -172,6 +181,17 @@ TEST_CASE_FIXTURE(Fixture, "a copy is left alone while the id's placement is new
   view.put(elsewhere);
   poll.meetings = {listed("math")};
   CHECK(plan().ended_copies.empty());
+}
+
+TEST_CASE_FIXTURE(Fixture, "a copy is left alone while its id is only reserved elsewhere") {
+  auto elsewhere = row("math", MeetingPhase::reserved);
+  elsewhere.backend_id = "b2";
+  view.put(elsewhere);
+  start_poll();
+  poll.meetings = {listed("math")};
+  const auto result = plan();
+  CHECK(result.ended_copies.empty());
+  CHECK(result.adopted.empty());
 }
 
 TEST_CASE_FIXTURE(Fixture,
@@ -217,4 +237,26 @@ TEST_CASE_FIXTURE(Fixture, "a meeting that its node replaced under the same id i
   REQUIRE(result.lost.size() == 1);
   CHECK(result.lost[0].internal_id == "math-internal");
   CHECK(result.changed.empty());
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "a meeting bound again to its old copy is refreshed in spite of a tombstone") {
+  view.put(row("math"));
+  start_poll();
+  tombstones.insert("math-internal");
+  poll.meetings = {listed("math")};
+  poll.meetings[0].counts.participants = 2;
+  const auto result = plan();
+  CHECK(result.changed.size() == 1);
+  CHECK(result.ended_copies.empty());
+}
+
+TEST_CASE_FIXTURE(Fixture, "a reservation is not kept alive by an ended meeting of its id") {
+  view.put(row("math", MeetingPhase::reserved));
+  start_poll();
+  tombstones.insert("math-internal");
+  poll.meetings = {listed("math")};
+  CHECK(plan().changed.empty());
+  CHECK(plan().expired.empty());
+  CHECK(plan(now + seconds{61}).expired.size() == 1);
 }

@@ -5,8 +5,11 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <unordered_set>
+#include <utility>
 
 #include "base/log.h"
+#include "feed/synchronize.h"
 
 namespace b3::refresh {
 namespace {
@@ -26,6 +29,24 @@ store::RefreshResult unreachable(const Backend& before, std::string reason, mill
   result.meetings_count = before.meetings_count;
   result.attendees_count = before.attendees_count;
   return result;
+}
+
+// Meetings that the plan wanted to change and the store did not: its rows are other than the
+// view's.
+std::vector<std::string> refused_by_store(const store::RefreshResult& result,
+                                          const store::RefreshOutcome& outcome) {
+  std::unordered_set<std::string_view> done{outcome.removed.begin(), outcome.removed.end()};
+  for (const auto& meeting : outcome.written) done.insert(meeting.scoped_id);
+  std::vector<std::string> refused;
+  const auto collect = [&](const auto& list) {
+    for (const auto& each : list) {
+      if (!done.contains(each.scoped_id)) refused.push_back(each.scoped_id);
+    }
+  };
+  collect(result.changed);
+  collect(result.adopted);
+  collect(result.lost);
+  return refused;
 }
 
 void report_change(const Backend& before, const store::RefreshResult& result) {
@@ -48,7 +69,9 @@ Refresher::Refresher(asio::io_context& loop, store::Executor& store, view::View&
       in_flight_(in_flight),
       nodes_(nodes),
       options_(std::move(options)),
-      timer_(loop) {}
+      timer_(loop) {
+  view_.remember_erasures();
+}
 
 void Refresher::start() {
   asio::co_spawn(loop_, supervise(), asio::detached);
@@ -137,7 +160,7 @@ asio::awaitable<void> Refresher::record_failure(const Backend& before, std::stri
   co_await store_.run([&](store::Store& store) { return store.record_refresh(result, now); });
 }
 
-// Without a database the node's health still reaches the view, so that joins go on.
+// The node's health reaches the view before the store is asked, so that joins go on without one.
 asio::awaitable<void> Refresher::record(const Backend& before, Poll poll,
                                         std::chrono::microseconds latency,
                                         const node::Target& target) {
@@ -148,15 +171,9 @@ asio::awaitable<void> Refresher::record(const Backend& before, Poll poll,
   health.meetings_count = std::ssize(poll.meetings);
   for (const auto& meeting : poll.meetings) health.attendees_count += meeting.counts.participants;
   health.reachable = true;
-  std::exception_ptr store_failure;
-  try {
-    co_await record_meetings(before, std::move(poll), health, target);
-  } catch (const store::StoreUnavailable&) {
-    store_failure = std::current_exception();
-  }
-  if (!store_failure) co_return;
+  report_change(before, health);
   apply(health, {}, options_.clock().wall);
-  std::rethrow_exception(store_failure);
+  co_await record_meetings(before, std::move(poll), std::move(health), target);
 }
 
 asio::awaitable<void> Refresher::record_meetings(const Backend& before, Poll poll,
@@ -177,7 +194,6 @@ asio::awaitable<void> Refresher::record_meetings(const Backend& before, Poll pol
   result.changed = std::move(plan.changed);
   result.adopted = std::move(plan.adopted);
   result.lost = std::move(plan.lost);
-  report_change(before, result);
 
   auto& last_write = written_[before.id];
   const bool quiet = result.changed.empty() && result.adopted.empty() && result.lost.empty() &&
@@ -190,8 +206,10 @@ asio::awaitable<void> Refresher::record_meetings(const Backend& before, Poll pol
         [&](store::Store& store) { return store.record_refresh(result, now.wall); });
     written_[before.id] = now.steady;
   }
+  auto parted = refused_by_store(result, outcome);
   apply(result, std::move(outcome), now.wall);
-  co_await release(plan.expired);
+  co_await feed::synchronize(store_, view_, std::move(parted));
+  co_await release(std::move(plan.expired));
   co_await end_copies(target, std::move(plan.ended_copies));
 }
 
@@ -219,22 +237,31 @@ void Refresher::apply(const store::RefreshResult& result, store::RefreshOutcome 
   view_.put(std::move(backend));
 }
 
-asio::awaitable<void> Refresher::release(const std::vector<Plan::Expired>& expired) {
+asio::awaitable<void> Refresher::release(std::vector<Plan::Expired> expired) {
   for (const auto& reservation : expired) {
-    log::info("reservation expired: its node does not have the meeting",
-              {{"meeting_id", reservation.scoped_id}});
-    co_await store_.run([&](store::Store& store) {
+    if (in_flight_.contains(reservation.scoped_id)) continue;  // asked for again meanwhile
+    const bool released = co_await store_.run([&](store::Store& store) {
       return store.release(reservation.scoped_id, reservation.epoch, reservation.owner);
     });
-    view_.erase_meeting(reservation.scoped_id, reservation.epoch);
+    if (released) {
+      log::info("reservation expired: its node does not have the meeting",
+                {{"meeting_id", reservation.scoped_id}});
+    }
+    co_await feed::synchronize(store_, view_, {reservation.scoped_id});
   }
 }
 
+// The view may be behind what other instances did, so the store is asked whose the meeting is now.
 asio::awaitable<void> Refresher::end_copies(const node::Target& target,
                                             std::vector<std::string> scoped_ids) {
   for (auto& id : scoped_ids) {
-    const auto* entry = view_.meeting(id);
-    if (entry != nullptr && entry->meeting.backend_id == target.backend_id) continue;
+    const auto row =
+        co_await store_.run([&id](store::Store& store) { return store.find_meeting(id); });
+    const bool lives_here = row && row->backend_id == target.backend_id;
+    if (lives_here || in_flight_.contains(id)) {
+      co_await feed::synchronize(store_, view_, {id});
+      continue;
+    }
     log::info("ending a meeting that is over here",
               {{"meeting_id", id}, {"backend_id", target.backend_id}});
     bbb::Parameters parameters;
@@ -260,9 +287,12 @@ asio::awaitable<void> Refresher::remove_if_decommissioned(const std::string& bac
   const auto now = options_.clock();
   if (now.steady - pruned_ < std::chrono::minutes{10}) co_return;
   pruned_ = now.steady;
+  view_.forget_erasures(std::exchange(erasures_known_, view_.version()));
   const auto oldest = now.wall - options_.tombstone_lifetime;
+  const auto oldest_change = now.wall - options_.change_lifetime;
   co_await store_.run([&](store::Store& store) {
     store.prune_tombstones(oldest);
+    store.prune_changes(oldest_change);
     return true;
   });
 }

@@ -27,12 +27,13 @@ struct RefreshOptions {
   node::Timeouts timeouts{milliseconds{3'000}, milliseconds{10'000}};
   milliseconds reservation_timeout{60'000};
   milliseconds tombstone_lifetime{24 * 60 * 60'000};
+  milliseconds change_lifetime{10 * 60'000};  // of the change feed
   std::function<Now()> clock = read_clocks;
 };
 
 class Refresher {
  public:
-  // All of them must outlive the Refresher.
+  // All of them must outlive the Refresher. Makes the view remember erasures.
   Refresher(boost::asio::io_context& loop, store::Executor& store, view::View& view,
             const view::InFlight& in_flight, node::Nodes& nodes, RefreshOptions options);
 
@@ -54,7 +55,7 @@ class Refresher {
   // `result` holds what is known of the node's health already.
   Awaitable<void> record_meetings(const Backend& before, Poll poll, store::RefreshResult result,
                                   const node::Target& target);
-  Awaitable<void> release(const std::vector<Plan::Expired>& expired);
+  Awaitable<void> release(std::vector<Plan::Expired> expired);
   Awaitable<void> end_copies(const node::Target& target, std::vector<std::string> scoped_ids);
   Awaitable<void> remove_if_decommissioned(const std::string& backend_id);
   void apply(const store::RefreshResult& result, store::RefreshOutcome outcome, WallTime now);
@@ -72,6 +73,7 @@ class Refresher {
   std::map<std::string, SteadyTime> written_;   // last write of an otherwise unchanged backend
   std::set<std::string, std::less<>> polling_;  // backend ids
   SteadyTime pruned_{};
+  std::uint64_t erasures_known_ = 0;  // View::version() at the last pruning
   bool stopped_ = false;
 };
 

@@ -55,6 +55,10 @@ std::expected<Frontend, WriteError> update_frontend(Connection& connection, std:
                                                     const FrontendPatch& patch, WallTime now) {
   auto frontend = lock_frontend(connection, id);
   if (!frontend) return std::unexpected(WriteError::not_found);
+  const bool renames = patch.key && *patch.key != frontend->key;
+  if (renames && has_meetings(connection, MeetingHolder::frontend, id)) {
+    return std::unexpected(WriteError::in_use);
+  }
   apply_patch(*frontend, patch);
   const auto sql = fmt::format(
       "UPDATE frontends SET key = $2, secret = $3, active = $4, settings = $5, account_ref = $6, "

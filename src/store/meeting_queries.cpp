@@ -64,7 +64,10 @@ std::optional<Meeting> bind(Connection& connection, std::string_view scoped_id, 
   auto bound = read_first(connection.execute(sql, {scoped_id, epoch, binding.internal_id,
                                                    binding.name, binding.document, now}),
                           read_meeting);
-  if (bound) return bound;
+  if (bound) {
+    connection.execute("DELETE FROM tombstones WHERE internal_id = $1", {binding.internal_id});
+    return bound;
+  }
   auto standing = find_meeting(connection, scoped_id);
   const bool repeated = standing && standing->epoch == epoch &&
                         standing->phase == MeetingPhase::bound &&
@@ -89,14 +92,18 @@ std::optional<Meeting> end(Connection& connection, std::string_view scoped_id, s
                   meeting_columns(connection.dialect()));
   auto meeting = read_first(connection.execute(sql, {scoped_id, epoch}), read_meeting);
   if (meeting && !meeting->internal_id.empty()) {
-    connection.execute(
-        "INSERT INTO tombstones (internal_id, scoped_id, backend_id, ended_at) "
-        "VALUES ($1, $2, $3, $4) ON CONFLICT (internal_id) DO UPDATE SET "
-        "scoped_id = excluded.scoped_id, backend_id = excluded.backend_id, "
-        "ended_at = excluded.ended_at",
-        {meeting->internal_id, meeting->scoped_id, meeting->backend_id, now});
+    bury(connection, {meeting->internal_id, meeting->scoped_id, meeting->backend_id, now});
   }
   return meeting;
+}
+
+void bury(Connection& connection, const Tombstone& tombstone) {
+  connection.execute(
+      "INSERT INTO tombstones (internal_id, scoped_id, backend_id, ended_at) "
+      "VALUES ($1, $2, $3, $4) ON CONFLICT (internal_id) DO UPDATE SET "
+      "scoped_id = excluded.scoped_id, backend_id = excluded.backend_id, "
+      "ended_at = excluded.ended_at",
+      {tombstone.internal_id, tombstone.scoped_id, tombstone.backend_id, tombstone.ended_at});
 }
 
 }  // namespace b3::store::queries

@@ -222,5 +222,45 @@ B3_DATABASE_TEST("hostile texts are values, never SQL, and always storable") {
   CHECK(!store->release(meeting.scoped_id, meeting.epoch, meeting.owner + std::string("\0", 1)));
 }
 
+B3_DATABASE_TEST("a node that gives an ended meeting new life takes its tombstone away") {
+  if (!Database::available()) return;
+  const Database database;
+  const auto store = database.open_migrated();
+  const auto cluster = insert_cluster(*store);
+  const auto row =
+      insert_meeting(*store, cluster.frontend, cluster.backend_a, "math", "math-internal");
+  REQUIRE(store->end(row.scoped_id, row.epoch, at(1)));
+  CHECK(store->list_tombstones(cluster.backend_a.id).size() == 1);
+  insert_meeting(*store, cluster.frontend, cluster.backend_a, "math", "math-internal");
+  CHECK(store->list_tombstones(cluster.backend_a.id).empty());
+}
+
+B3_DATABASE_TEST("a copy that never had a row can be buried") {
+  if (!Database::available()) return;
+  const Database database;
+  const auto store = database.open_migrated();
+  const auto cluster = insert_cluster(*store);
+  store->bury({"stray-internal", "moodle~math", cluster.backend_a.id, at(1)});
+  store->bury({"stray-internal", "moodle~math", cluster.backend_a.id, at(2)});
+  const auto stones = store->list_tombstones(cluster.backend_a.id);
+  REQUIRE(stones.size() == 1);
+  CHECK(stones[0].ended_at == at(2));
+}
+
+B3_DATABASE_TEST("a frontend with meetings keeps its key") {
+  if (!Database::available()) return;
+  const Database database;
+  const auto store = database.open_migrated();
+  const auto cluster = insert_cluster(*store);
+  const auto row = insert_meeting(*store, cluster.frontend, cluster.backend_a, "math", "internal");
+  FrontendPatch patch;
+  patch.key = "other";
+  const auto refused = store->update_frontend(cluster.frontend.id, patch, at(1));
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error() == WriteError::in_use);
+  REQUIRE(store->end(row.scoped_id, row.epoch, at(2)));
+  CHECK(store->update_frontend(cluster.frontend.id, patch, at(3))->key == "other");
+}
+
 }  // namespace
 }  // namespace b3::store::testing

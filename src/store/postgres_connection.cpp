@@ -5,6 +5,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
 #include <optional>
 #include <vector>
 
@@ -41,6 +44,21 @@ constexpr std::array<std::pair<const char*, const char*>, 6> defaults{{
     {"tcp_user_timeout", "30000"},
 }};
 
+// What a transaction begins with that is meant to take long.
+constexpr std::string_view own_timeout = "SET LOCAL statement_timeout";
+
+// OpenSSL may hold bytes that poll() knows nothing of, so that TLS connections look now and then.
+constexpr milliseconds tls_look_interval{100};
+
+bool is_success(ExecStatusType status) {
+  return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY;
+}
+
+// PQgetResult tells of a COPY again and again. No statement of ours is one.
+bool is_copy(ExecStatusType status) {
+  return status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH;
+}
+
 bool starts_with_any(std::string_view text, std::initializer_list<std::string_view> prefixes) {
   return std::ranges::any_of(prefixes, [&](auto prefix) { return text.starts_with(prefix); });
 }
@@ -76,7 +94,10 @@ void check_postgres_url(const std::string& url) {
   parse_url(url);
 }
 
-PostgresConnection::PostgresConnection(const std::string& url) {
+// libpq applies connect_timeout to everything up to the first ReadyForQuery, so that it also
+// covers servers that accept connections and then say nothing.
+PostgresConnection::PostgresConnection(const std::string& url, Patience patience)
+    : patience_(patience) {
   const auto options = parse_url(url);
   std::vector<const char*> names;
   std::vector<const char*> values;
@@ -87,8 +108,10 @@ PostgresConnection::PostgresConnection(const std::string& url) {
   for (const auto& [name, value] : defaults) add(name, value);
   for (const auto* option = options.get(); option->keyword != nullptr; ++option) {
     if (option->val == nullptr || *option->val == '\0') continue;
-    if (std::string_view(option->keyword) == "password") password_ = option->val;
-    const auto known = std::ranges::find(names, std::string_view(option->keyword));
+    const std::string_view keyword{option->keyword};
+    if (keyword == "password") password_ = option->val;
+    if (keyword == "connect_timeout" && std::atoi(option->val) <= 0) continue;
+    const auto known = std::ranges::find(names, keyword);
     if (known == names.end()) {
       add(option->keyword, option->val);
     } else {
@@ -98,8 +121,11 @@ PostgresConnection::PostgresConnection(const std::string& url) {
   add("client_encoding", "UTF8");
   add(nullptr, nullptr);
   connection_.reset(PQconnectdbParams(names.data(), values.data(), 0));
-  if (PQstatus(connection_.get()) != CONNECTION_OK) fail(nullptr);
-  PQsetNoticeProcessor(connection_.get(), [](void*, const char*) {}, nullptr);
+  auto* const connection = connection_.get();
+  if (PQstatus(connection) != CONNECTION_OK || PQsetnonblocking(connection, 1) != 0) {
+    throw Unreachable(without_password(fmt::format("PostgreSQL: {}", PQerrorMessage(connection))));
+  }
+  PQsetNoticeProcessor(connection, [](void*, const char*) {}, nullptr);
 }
 
 // A server that went away has closed its end, which shows without asking it anything. Other
@@ -117,12 +143,13 @@ void PostgresConnection::begin(Access access) {
                                               "SET LOCAL statement_timeout = '10s'"
                                             : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; "
                                               "SET LOCAL statement_timeout = '10s'";
-  checked(PQexec(connection_.get(), sql));
+  statement_patience_ = patience_.statement;
+  answer(PQsendQuery(connection_.get(), sql), statement_patience_);
 }
 
 // COMMIT of a failed transaction "succeeds" as a ROLLBACK.
 void PostgresConnection::commit() {
-  const auto result = checked(PQexec(connection_.get(), "COMMIT"));
+  const auto result = answer(PQsendQuery(connection_.get(), "COMMIT"), statement_patience_);
   if (std::string_view(PQcmdStatus(result.get())) != "COMMIT") {
     throw StoreCorrupt("PostgreSQL: the transaction was rolled back instead of committed");
   }
@@ -130,15 +157,20 @@ void PostgresConnection::commit() {
 
 void PostgresConnection::rollback() noexcept {
   if (lost_ || PQtransactionStatus(connection_.get()) == PQTRANS_IDLE) return;
-  const Result result{PQexec(connection_.get(), "ROLLBACK")};
-  if (PQresultStatus(result.get()) != PGRES_COMMAND_OK) lost_ = true;
+  try {
+    answer(PQsendQuery(connection_.get(), "ROLLBACK"), patience_.statement);
+  } catch (...) {
+    lost_ = true;
+  }
 }
 
 Rows PostgresConnection::execute(std::string_view sql, Parameters parameters) {
   const ParameterTexts texts{parameters};
   const std::string statement{sql};
-  const auto result = checked(PQexecParams(connection_.get(), statement.c_str(), texts.size(),
-                                           nullptr, texts.data(), nullptr, nullptr, 0));
+  if (sql.starts_with(own_timeout)) statement_patience_ = patience_.long_statement;
+  const auto result = answer(PQsendQueryParams(connection_.get(), statement.c_str(), texts.size(),
+                                               nullptr, texts.data(), nullptr, nullptr, 0),
+                             statement_patience_);
   Rows rows(std::size_t(PQntuples(result.get())));
   const int columns = PQnfields(result.get());
   for (int index = 0; index < int(rows.size()); ++index) {
@@ -157,14 +189,43 @@ Rows PostgresConnection::execute(std::string_view sql, Parameters parameters) {
 }
 
 void PostgresConnection::execute_script(const std::string& sql) {
-  checked(PQexec(connection_.get(), sql.c_str()));
+  answer(PQsendQuery(connection_.get(), sql.c_str()), patience_.long_statement);
 }
 
-PostgresConnection::Result PostgresConnection::checked(PGresult* raw) {
-  Result result{raw};
-  const auto status = PQresultStatus(raw);
-  if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) fail(raw);
-  return result;
+// All results are taken, also those behind a failure, so that the connection can be used again.
+PostgresConnection::Result PostgresConnection::answer(int sent, milliseconds patience) {
+  if (sent != 1) fail(nullptr);
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  Result kept;
+  for (;;) {
+    wait_for_result(deadline);
+    Result next{PQgetResult(connection_.get())};
+    if (!next) break;
+    const bool copy = is_copy(PQresultStatus(next.get()));
+    if (!kept || is_success(PQresultStatus(kept.get()))) kept = std::move(next);
+    if (copy) break;
+  }
+  if (!kept || !is_success(PQresultStatus(kept.get()))) fail(kept.get());
+  return kept;
+}
+
+void PostgresConnection::wait_for_result(std::chrono::steady_clock::time_point deadline) {
+  auto* const connection = connection_.get();
+  for (;;) {
+    const int unsent = PQflush(connection);
+    if (unsent < 0) fail(nullptr);
+    if (PQisBusy(connection) == 0) return;
+    const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
+    if (left <= milliseconds{0}) {
+      lost_ = true;
+      throw Unreachable("PostgreSQL: no answer in time");
+    }
+    const auto wait = PQsslInUse(connection) != 0 ? std::min(left, tls_look_interval) : left;
+    const auto events = short(unsent > 0 ? POLLIN | POLLOUT : POLLIN);
+    pollfd socket{.fd = PQsocket(connection), .events = events, .revents = 0};
+    if (::poll(&socket, 1, int(wait.count())) < 0 && errno != EINTR) fail(nullptr);
+    if (PQconsumeInput(connection) != 1) fail(nullptr);
+  }
 }
 
 // Only the primary message is passed on: the detail quotes values, which may be secrets.

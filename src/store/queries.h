@@ -49,6 +49,7 @@ std::optional<Meeting> end(Connection& connection, std::string_view scoped_id, s
 // At most four statements, whatever the number of meetings.
 RefreshOutcome record_refresh(Connection& connection, const RefreshResult& result, WallTime now);
 std::vector<Tombstone> list_tombstones(Connection& connection, std::string_view backend_id);
+void bury(Connection& connection, const Tombstone& tombstone);
 void prune_tombstones(Connection& connection, WallTime older_than);
 
 FeedPosition feed_position(Connection& connection);

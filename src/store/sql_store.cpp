@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "store/migrations.h"
+#include "store/postgres_connection.h"
 #include "store/queries.h"
 
 namespace b3::store {
@@ -46,6 +47,9 @@ class Session {
     try {
       connection_->begin(access);
       return;
+    } catch (const Unreachable&) {
+      abandon();
+      throw;  // the server is silent: a new connection would wait again
     } catch (const StoreUnavailable&) {
       abandon();
       if (!reused || connection_) throw;
@@ -183,6 +187,12 @@ class SqlStore : public Store {
   std::vector<Tombstone> list_tombstones(std::string_view backend_id) override {
     return read(
         [&](Connection& connection) { return queries::list_tombstones(connection, backend_id); });
+  }
+  void bury(const Tombstone& tombstone) override {
+    write([&](Connection& connection) {
+      queries::bury(connection, tombstone);
+      return true;
+    });
   }
   void prune_tombstones(WallTime older_than) override {
     write([&](Connection& connection) {

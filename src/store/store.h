@@ -148,6 +148,7 @@ class Store {
   virtual std::vector<Frontend> list_frontends() = 0;  // ordered by key
   virtual std::optional<Frontend> find_frontend(std::string_view id) = 0;
   virtual std::expected<Frontend, WriteError> insert_frontend(const Frontend& frontend) = 0;
+  // A new key is refused (in_use) while the frontend has meetings: their scoped ids carry it.
   virtual std::expected<Frontend, WriteError> update_frontend(std::string_view id,
                                                               const FrontendPatch& patch,
                                                               WallTime now) = 0;
@@ -184,7 +185,8 @@ class Store {
                                                   std::string_view placement_json) = 0;
   // Compare-and-set on (scoped id, epoch): reserved becomes bound; repeating it, or finding the
   // row bound to the same internal id, succeeds too. Also used to follow a node that restarted a
-  // bound meeting under a new internal id.
+  // bound meeting under a new internal id. A tombstone of this internal id goes: the node gave an
+  // ended meeting new life.
   virtual std::optional<Meeting> bind(std::string_view scoped_id, std::int64_t epoch,
                                       const Binding& binding, WallTime now) = 0;
   // Deletes a reservation of this owner and epoch. True when a row went.
@@ -197,6 +199,8 @@ class Store {
   // -- refresh -----------------------------------------------------------------------------
   virtual RefreshOutcome record_refresh(const RefreshResult& result, WallTime now) = 0;
   virtual std::vector<Tombstone> list_tombstones(std::string_view backend_id) = 0;
+  // A tombstone for a copy that never had a row.
+  virtual void bury(const Tombstone& tombstone) = 0;
   virtual void prune_tombstones(WallTime older_than) = 0;
 
   // -- change feed -------------------------------------------------------------------------

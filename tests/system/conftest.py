@@ -169,6 +169,15 @@ class Cluster:
         assert not problems, "\n".join(problems)
 
 
+def freeze_refresh(cluster):
+    """Restarts b3scaled so that it polls once and then believes what it saw."""
+    before = {name: cluster.nodes.calls(name, "getMeetings") for name in cluster.nodes.nodes}
+    cluster.restart_daemon(B3SCALE_REFRESH_INTERVAL="10m")
+    wait_until(lambda: all(cluster.nodes.calls(name, "getMeetings") > count
+                           for name, count in before.items()), "no poll after the start")
+    cluster.wait_eligible()
+
+
 # -- fixtures -------------------------------------------------------------------------------------
 
 @pytest.fixture(scope="session")

@@ -1,17 +1,12 @@
 """create when nodes do not do what they should: one id is on at most one node, always."""
+import sqlite3
 import time
+import urllib.parse
 
-from b3cluster import fetch, wait_until
-from conftest import in_parallel, scoped
+import pytest
 
-
-def freeze_refresh(cluster):
-    """Restarts b3scaled so that it polls once and then believes what it saw."""
-    before = {name: cluster.nodes.calls(name, "getMeetings") for name in cluster.nodes.nodes}
-    cluster.restart_daemon(B3SCALE_REFRESH_INTERVAL="10m")
-    wait_until(lambda: all(cluster.nodes.calls(name, "getMeetings") > count
-                           for name, count in before.items()), "no poll after the start")
-    cluster.wait_eligible()
+from b3cluster import fetch, text_of, wait_until
+from conftest import freeze_refresh, in_parallel, scoped
 
 
 def test_a_node_that_refuses_connections_is_skipped_within_the_request(cluster):
@@ -27,6 +22,21 @@ def test_a_node_that_refuses_connections_is_skipped_within_the_request(cluster):
     assert {cluster.nodes.name_of(m["backend_host"]) for m in meetings.values()} == {"node2"}
     assert all(m["state"] == "bound" for m in meetings.values())
     assert set(cluster.nodes.meetings("node2")) == set(meetings)
+
+
+def test_the_next_node_gets_the_presentation_too(cluster):
+    tenant = cluster.tenant()
+    freeze_refresh(cluster)
+    cluster.nodes.down("node1")
+    cluster.nodes.down("node2")
+    body = ("<modules><module name='presentation'>"
+            "<document url='https://slides.example.org/a.pdf' filename='a.pdf'/></module></modules>")
+    ids = ["slides-1", "slides-2"]  # the second one tries an empty node first, and that is away
+    for each in ids:
+        url = tenant.signed_url("create", meetingID=each, moderatorPW="mp", attendeePW="ap")
+        assert "SUCCESS" in text_of(fetch(url, "POST", body, {"Content-Type": "application/xml"}))
+    meetings = cluster.nodes.meetings("node3")
+    assert [meetings[scoped(tenant, each)]["presentations"] for each in ids] == [1, 1]
 
 
 def test_with_no_node_left_create_fails_and_the_id_is_free(cluster):
@@ -142,6 +152,56 @@ def test_an_oversized_answer_of_a_node_is_resolved(cluster):
     check_resolved(cluster, "oversized")
 
 
+@pytest.mark.parametrize("mode", ["garbage", "http_502"])
+def test_a_meeting_behind_an_unreadable_answer_is_found_at_once(cluster, mode):
+    """The node has made it and nobody can read its answer: it is asked again, no other node is."""
+    tenant = cluster.tenant()
+    freeze_refresh(cluster)
+    for name in cluster.nodes.nodes:
+        cluster.nodes.fault(name, "create", mode, effect=True)
+    answer = tenant.create("room")
+    assert answer.success, answer
+    [holder] = cluster.holders(tenant, "room")
+    assert cluster.asked("create") == [holder]
+    on_node = cluster.nodes.meetings(holder)[scoped(tenant, "room")]
+    assert answer["internalMeetingID"] == on_node["internal_id"]
+    assert answer["meetingID"] == "room" and answer["moderatorPW"] == "mp"
+    assert cluster.meeting(tenant, "room")["state"] == "bound"
+    assert tenant.enter("room").status == 302
+
+
+def test_while_a_node_cannot_say_whether_it_has_the_meeting_no_other_is_asked(cluster):
+    tenant = cluster.tenant()
+    freeze_refresh(cluster)
+    for name in cluster.nodes.nodes:
+        cluster.nodes.faults(name, {"calls": {"create": {"mode": "http_502", "effect": True},
+                                              "getMeetingInfo": {"mode": "close"}}})
+    assert not tenant.create("room").success
+    asked = cluster.asked("create")
+    assert len(asked) == 1 and cluster.holders(tenant, "room") == asked
+    assert cluster.meeting(tenant, "room")["state"] == "reserved"
+    for name in cluster.nodes.nodes:
+        cluster.nodes.heal(name)
+    assert tenant.create("room").success
+    assert cluster.asked("create") == asked and cluster.holders(tenant, "room") == asked
+
+
+def test_a_meeting_whose_node_is_away_is_not_made_again_elsewhere(cluster):
+    tenant = cluster.tenant()
+    first = tenant.create("room")
+    node = cluster.node_of(tenant, "room")
+    cluster.nodes.down(node)
+    answer = tenant.create("room")
+    assert not answer.success and answer.http.status == 200, answer
+    cluster.wait_eligible(node, eligible=False)
+    assert not tenant.create("room").success
+    assert cluster.asked("create") == [node] and cluster.node_of(tenant, "room") == node
+    cluster.nodes.up(node)
+    cluster.wait_eligible(node)
+    assert tenant.create("room")["internalMeetingID"] == first["internalMeetingID"]
+    assert cluster.holders(tenant, "room") == [node]
+
+
 def test_what_a_node_refuses_is_passed_through_and_the_id_is_free(cluster):
     tenant = cluster.tenant()
     for name in cluster.nodes.nodes:
@@ -203,6 +263,51 @@ def test_a_client_that_goes_away_leaves_a_complete_meeting(cluster):
         pass
     wait_until(lambda: (cluster.meeting(tenant, "room") or {}).get("state") == "bound",
                "the create was not completed")
+    assert len(cluster.holders(tenant, "room")) == 1
+
+
+def test_a_meeting_ended_while_its_node_makes_it_is_gone_there_too(cluster):
+    tenant = cluster.tenant()
+    for name in cluster.nodes.nodes:
+        cluster.nodes.fault(name, "create", "ok", latency_after_ms=1500)
+
+    def end_it():
+        wait_until(lambda: cluster.holders(tenant, "room"), "no node was asked")
+        cluster.admin.delete("/meetings/" + urllib.parse.quote(scoped(tenant, "room"), safe=""))
+        cluster.wait_refreshed(rounds=1)
+        assert cluster.meetings() == {}, "taken up from the node while its create is running"
+
+    created, _ = in_parallel(2, lambda i: end_it() if i else tenant.create("room"))
+    assert not created.success, created
+    assert cluster.holders(tenant, "room") == []
+    cluster.wait_refreshed()
+    assert tenant.meeting_ids() == []
+
+
+def test_a_database_that_goes_away_during_a_create_costs_nothing(cluster):
+    """The committed reservation names the node: the create succeeds, the refresh does the rest."""
+    tenant = cluster.tenant()
+    freeze_refresh(cluster)
+    for name in cluster.nodes.nodes:
+        cluster.nodes.fault(name, "create", "ok", latency_after_ms=1000)
+    lock = sqlite3.connect(cluster.directory / "b3scale.db", check_same_thread=False)
+
+    def lock_database():
+        wait_until(lambda: cluster.holders(tenant, "room"), "no node was asked")
+        lock.execute("BEGIN EXCLUSIVE")
+
+    try:
+        created, _ = in_parallel(
+            2, lambda i: lock_database() if i else tenant.create("room", _seconds=40))
+        assert created.success, created
+        assert tenant.join("room").status == 302
+    finally:
+        lock.rollback()
+        lock.close()
+    cluster.restart_daemon(kill=True, B3SCALE_REFRESH_INTERVAL="200ms")
+    wait_until(lambda: (cluster.meeting(tenant, "room") or {}).get("state") == "bound",
+               "the refresh did not complete the row")
+    assert cluster.meeting(tenant, "room")["internal_id"] == created["internalMeetingID"]
     assert len(cluster.holders(tenant, "room")) == 1
 
 

@@ -2,7 +2,7 @@
 import urllib.parse
 
 from b3cluster import wait_until
-from conftest import scoped
+from conftest import freeze_refresh, scoped
 
 
 def test_the_wrong_moderator_password_is_the_nodes_to_refuse(cluster):
@@ -50,6 +50,17 @@ def test_a_node_that_hangs_does_not_keep_the_id(cluster):
     assert tenant.create("room").success
 
 
+def test_a_node_that_does_not_know_our_secret_does_not_keep_the_id(cluster):
+    tenant = cluster.tenant()
+    tenant.create("room")
+    node = cluster.node_of(tenant, "room")
+    cluster.nodes.fault(node, "end", "wrong_checksum", times=1)
+    answer = tenant.end("room")
+    assert answer.success, "it is not the tenant's checksum that was wrong"
+    assert tenant.meeting_ids() == []
+    wait_until(lambda: cluster.holders(tenant, "room") == [], "the copy was not ended")
+
+
 def test_a_meeting_ended_through_the_rest_api_is_ended_on_its_node(cluster):
     tenant = cluster.tenant()
     tenant.create("room")
@@ -72,3 +83,22 @@ def test_create_right_after_end_gives_a_new_meeting(cluster):
     cluster.wait_refreshed()
     assert len(seen) == 5 and tenant.meeting_ids() == []
     assert cluster.holders(tenant, "room") == []
+
+
+def test_an_id_created_again_where_its_old_copy_still_is_stays_in_use(start_cluster):
+    """The node never acted on the end: to it, the second create repeats the first."""
+    cluster = start_cluster(nodes=1)
+    tenant = cluster.tenant()
+    freeze_refresh(cluster)
+    first = tenant.create("room")
+    cluster.nodes.fault("node1", "end", "http_502", times=1)
+    assert tenant.end("room").success
+    again = tenant.create("room")
+    assert again.success and again["internalMeetingID"] == first["internalMeetingID"]
+    assert tenant.enter("room").status == 302
+    cluster.restart_daemon()
+    cluster.wait_refreshed()
+    assert cluster.holders(tenant, "room") == ["node1"], "people were thrown out"
+    wait_until(lambda: cluster.meeting(tenant, "room")["counts"]["participants"] == 1,
+               "who is in the meeting is not counted any more")
+    assert tenant.running("room") == "true"

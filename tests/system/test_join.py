@@ -1,6 +1,7 @@
 """join when it cannot simply redirect: what people see in their browser."""
 import re
 import sqlite3
+import time
 import urllib.parse
 
 from b3cluster import fetch, text_of, wait_until
@@ -63,6 +64,43 @@ def test_while_the_node_is_away_people_wait_and_then_get_in(cluster):
     assert query["fullName"] == "Ada & Grace" and query["meetingID"] == scoped(tenant, "room")
     assert fetch(admitted.headers["location"]).status == 302
     assert tenant.info("room")["attendees/attendee/fullName"] == "Ada & Grace"
+
+
+def test_while_the_node_is_away_redirect_false_gives_xml(cluster):
+    tenant = cluster.tenant()
+    tenant.create("room")
+    node = cluster.node_of(tenant, "room")
+    cluster.nodes.down(node)
+    for _ in ("just now", "and known to be away"):
+        answer = tenant.call("join", meetingID="room", fullName="Ada", password="ap",
+                             redirect="false")
+        assert not answer.success and answer.key == "internalError", answer
+        cluster.wait_eligible(node, eligible=False)
+
+
+def test_while_a_nodes_agent_is_silent_people_wait(cluster):
+    tenant = cluster.tenant()
+    tenant.create("room")
+    node = cluster.node_of(tenant, "room")
+
+    def restart_with_heartbeat(seconds_from_now):
+        assert cluster.daemon.process.stop() == 0
+        database = sqlite3.connect(cluster.directory / "b3scale.db")
+        with database:
+            database.execute("UPDATE backends SET agent_heartbeat = ? WHERE host = ?",
+                             (int((time.time() + seconds_from_now) * 1000),
+                              cluster.nodes.nodes[node]["url"]))
+        database.close()
+        cluster.start_daemon()
+        cluster.wait_refreshed()
+
+    restart_with_heartbeat(-60)
+    assert cluster.backends()[node]["ineligible_reason"] == "agent_silent"
+    page = tenant.join("room")
+    assert page.status == 200 and "http-equiv" in text_of(page)
+    restart_with_heartbeat(+60)
+    assert cluster.backends()[node]["eligible"] is True
+    assert fetch(retry_url(cluster, page)).status == 302
 
 
 def test_while_a_create_is_undecided_people_wait_and_then_get_in(cluster):

@@ -126,6 +126,17 @@ def test_polls_that_fail_in_every_way_lose_no_meeting(cluster):
     assert tenant.join("room").status == 302
 
 
+def test_while_a_node_does_not_know_our_secret_it_is_remembered_what_it_said(cluster):
+    tenant = cluster.tenant()
+    created = tenant.create("room")
+    cluster.wait_refreshed()
+    cluster.nodes.fault(cluster.node_of(tenant, "room"), "getMeetingInfo", "wrong_checksum")
+    info = tenant.info("room")
+    assert info.success, "it is not the tenant's checksum that was wrong"
+    assert info["internalMeetingID"] == created["internalMeetingID"]
+    assert info["meetingID"] == "room"
+
+
 def test_a_slow_node_does_not_delay_the_others(cluster):
     cluster.nodes.fault("node1", "getMeetings", "hang")
     cluster.wait_refreshed("node2", "node3", rounds=4, seconds=4)

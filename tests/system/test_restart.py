@@ -89,6 +89,26 @@ def test_an_ended_meeting_stays_ended_after_kill_9(cluster):
     assert tenant.meeting_ids() == []
 
 
+def test_a_meeting_ended_while_its_node_is_away_stays_ended_after_a_restart(cluster):
+    tenant = cluster.tenant()
+    tenant.create("room")
+    node = cluster.node_of(tenant, "room")
+    cluster.nodes.down(node)
+    cluster.wait_eligible(node, eligible=False)
+    assert tenant.end("room").success
+    cluster.restart_daemon()
+    cluster.wait_refreshed(*(set(cluster.nodes.nodes) - {node}))
+    cluster.nodes.up(node)
+
+    def copy_is_gone():
+        assert tenant.meeting_ids() == [], "an ended meeting came back"
+        return cluster.holders(tenant, "room") == []
+
+    wait_until(copy_is_gone, "the copy was not ended")
+    cluster.wait_refreshed()
+    assert cluster.meetings() == {}
+
+
 def test_a_restart_while_nodes_are_away_keeps_their_meetings(cluster):
     tenant = cluster.tenant()
     tenant.create("room")

@@ -1,0 +1,33 @@
+#include "feed/synchronize.h"
+
+#include <optional>
+#include <utility>
+
+namespace b3::feed {
+
+bool is_newer_here(const view::View& view, std::string_view scoped_id, std::uint64_t asked_at) {
+  const auto* entry = view.meeting(scoped_id);
+  if (entry != nullptr) return entry->changed_at_version > asked_at;
+  return view.erased_since(scoped_id, asked_at);
+}
+
+boost::asio::awaitable<void> synchronize(store::Executor& store, view::View& view,
+                                         std::vector<std::string> scoped_ids) {
+  if (scoped_ids.empty()) co_return;
+  const auto asked_at = view.version();
+  auto rows = co_await store.run([&scoped_ids](store::Store& open) {
+    std::vector<std::optional<Meeting>> found;
+    for (const auto& id : scoped_ids) found.push_back(open.find_meeting(id));
+    return found;
+  });
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const auto& id = scoped_ids[i];
+    if (is_newer_here(view, id, asked_at)) continue;
+    const auto* entry = view.meeting(id);
+    const bool is_other = entry != nullptr && (!rows[i] || entry->meeting.epoch > rows[i]->epoch);
+    if (is_other) view.erase_meeting(id, entry->meeting.epoch);
+    if (rows[i]) view.put(std::move(*rows[i]));
+  }
+}
+
+}  // namespace b3::feed

@@ -1,0 +1,103 @@
+#include "store/executor.h"
+
+#include "store/postgres_connection.h"
+
+namespace b3::store {
+
+namespace {
+
+constexpr const char* away = "the database is away";
+
+}  // namespace
+
+Executor::Executor(const std::string& url, int workers, ExecutorLimits limits)
+    : Executor([url] { return open_store(url); }, is_sqlite_url(url) ? 1 : workers, limits) {}
+
+Executor::Executor(OpenStore open, int workers, ExecutorLimits limits)
+    : open_(std::move(open)), limits_(limits), pool_(std::size_t(workers)) {}
+
+// The pool works off what it was given, so that every coroutine hears of its call.
+void Executor::stop() {
+  {
+    const std::scoped_lock lock{mutex_};
+    stopping_ = true;
+  }
+  pool_.join();
+}
+
+std::unique_ptr<Store> Executor::take() {
+  {
+    const std::scoped_lock lock{mutex_};
+    if (!idle_.empty()) {
+      auto store = std::move(idle_.back());
+      idle_.pop_back();
+      return store;
+    }
+  }
+  return open_();
+}
+
+void Executor::give_back(std::unique_ptr<Store> store) {
+  const std::scoped_lock lock{mutex_};
+  idle_.push_back(std::move(store));
+}
+
+SteadyTime Executor::admit() {
+  const auto now = read_clocks().steady;
+  const std::scoped_lock lock{mutex_};
+  if (stopping_) throw StoreUnavailable("stopping");
+  if (waiting_ >= limits_.most_waiting) {
+    throw StoreUnavailable("the database is too slow: too many calls are waiting");
+  }
+  if (away_) {
+    if (now < next_try_) throw StoreUnavailable(away);
+    next_try_ = now + limits_.away_interval;
+  }
+  return now;
+}
+
+void Executor::serve(SteadyTime admitted, const std::function<void(Store&)>& call) {
+  const auto started = start(admitted);
+  try {
+    Lease lease{*this};
+    call(*lease.store);
+  } catch (const Unreachable&) {
+    note_unreachable(started);
+    throw;
+  } catch (...) {
+    note_reachable();
+    throw;
+  }
+  note_reachable();
+}
+
+SteadyTime Executor::start(SteadyTime admitted) {
+  const auto now = read_clocks().steady;
+  const std::scoped_lock lock{mutex_};
+  --waiting_;
+  if (stopping_) throw StoreUnavailable("stopping");
+  if (now - admitted > limits_.longest_wait) {
+    throw StoreUnavailable("the database is too slow: the call has waited too long");
+  }
+  // Another call has found out since what this one would.
+  if (away_ && admitted <= away_noticed_) throw StoreUnavailable(away);
+  return now;
+}
+
+void Executor::note_reachable() {
+  const std::scoped_lock lock{mutex_};
+  away_ = false;
+}
+
+// Failures that cost no time need no protection: every call may try, and the first one that can
+// succeeds.
+void Executor::note_unreachable(SteadyTime started) {
+  const auto now = read_clocks().steady;
+  const std::scoped_lock lock{mutex_};
+  away_ = now - started > limits_.away_interval;
+  if (!away_) return;
+  away_noticed_ = now;
+  next_try_ = now + limits_.away_interval;
+}
+
+}  // namespace b3::store
