@@ -13,7 +13,10 @@ std::string_view state_of(const Meeting& meeting) {
   return to_string(meeting.phase);
 }
 
-json::object to_json(const Meeting& meeting, const view::View& view) {
+// Which node has a meeting is for administrators; tenants see null.
+json::object to_json(const Meeting& meeting, const Exchange& exchange) {
+  const auto& view = exchange.view;
+  const bool admin = exchange.caller.admin;
   const auto* frontend = view.frontend(meeting.frontend_id);
   const auto* backend = view.backend(meeting.backend_id);
   return {{"id", meeting.scoped_id},
@@ -21,8 +24,8 @@ json::object to_json(const Meeting& meeting, const view::View& view) {
           {"internal_id", text_or_null(meeting.internal_id)},
           {"frontend_id", meeting.frontend_id},
           {"frontend_key", text_or_null(frontend ? frontend->frontend.key : "")},
-          {"backend_id", meeting.backend_id},
-          {"backend_host", text_or_null(backend ? backend->backend.host : "")},
+          {"backend_id", text_or_null(admin ? meeting.backend_id : "")},
+          {"backend_host", text_or_null(admin && backend ? backend->backend.host : "")},
           {"state", state_of(meeting)},
           {"epoch", meeting.epoch},
           {"name", meeting.name},
@@ -99,10 +102,12 @@ boost::asio::awaitable<Answer> list_meetings(Exchange& exchange) {
       .running = filters->boolean("running")};
 
   json::array found;
+  const bool asks_for_node = filter.backend_id || filter.backend_host;
   for (const auto* entry : exchange.view.meetings()) {
+    if (asks_for_node && !exchange.caller.admin) break;
     if (!filter.admits(entry->meeting, exchange.view)) continue;
     if (!may_see(exchange, entry->meeting)) continue;
-    found.push_back(to_json(entry->meeting, exchange.view));
+    found.push_back(to_json(entry->meeting, exchange));
   }
   co_return list_answer(std::move(found), *filters);
 }
@@ -110,7 +115,7 @@ boost::asio::awaitable<Answer> list_meetings(Exchange& exchange) {
 boost::asio::awaitable<Answer> show_meeting(Exchange& exchange) {
   const auto* meeting = find_visible(exchange, exchange.arguments.at(0));
   if (!meeting) co_return refuse_unknown("meeting");
-  auto object = to_json(*meeting, exchange.view);
+  auto object = to_json(*meeting, exchange);
   // The ranking names every node of the cluster, which is no tenant's business.
   if (exchange.caller.admin) object["placement"] = stored_document(meeting->placement_json);
   co_return json_response(200, object);
@@ -141,7 +146,7 @@ boost::asio::awaitable<Answer> delete_meeting(Exchange& exchange) {
                                 {"backend_id", ended->backend_id},
                                 {"frontend_id", ended->frontend_id},
                                 {"request_id", exchange.request.id}});
-  co_return json_response(200, to_json(*ended, exchange.view));
+  co_return json_response(200, to_json(*ended, exchange));
 }
 
 }  // namespace b3::api

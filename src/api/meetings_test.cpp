@@ -70,6 +70,9 @@ TEST_CASE("a tenant sees its meetings without the cluster behind them") {
   Cluster cluster;
   const auto token = test::tenant("school");
   const auto own = cluster.call("GET", "/api/v1/meetings/internal-1", "", token);
+  CHECK(own.at("/backend_id").is_null());
+  CHECK(own.at("/backend_host").is_null());
+  CHECK(cluster.ids("?backend_id=" + cluster.b, token) == "");
   CHECK(own.status == 200);
   CHECK_FALSE(own.body.as_object().contains("placement"));
   CHECK(cluster.call("GET", "/api/v1/meetings/internal-2", "", token).status == 404);

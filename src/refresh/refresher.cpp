@@ -154,10 +154,13 @@ asio::awaitable<void> Refresher::record_failure(const Backend& before, std::stri
                                                 milliseconds latency) {
   const auto result = unreachable(before, std::move(reason), latency);
   report_change(before, result);
-  const auto now = options_.clock().wall;
-  apply(result, {}, now);
-  if (before.node_state == result.node_state && before.last_error == result.last_error) co_return;
-  co_await store_.run([&](store::Store& store) { return store.record_refresh(result, now); });
+  const auto now = options_.clock();
+  apply(result, {}, now.wall);
+  const bool same =
+      before.node_state == result.node_state && before.last_error == result.last_error;
+  if (same && now.steady - written_[before.id] < quiet_write_interval) co_return;
+  co_await store_.run([&](store::Store& store) { return store.record_refresh(result, now.wall); });
+  written_[before.id] = now.steady;
 }
 
 // The node's health reaches the view before the store is asked, so that joins go on without one.
