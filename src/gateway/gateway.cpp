@@ -135,7 +135,7 @@ boost::asio::awaitable<http::Response> Gateway::answer(const http::Request& requ
 boost::asio::awaitable<http::Response> Gateway::dispatch(Exchange exchange, CallName name,
                                                          TenantCall call) {
   http::Response response;
-  if (options_.shared_store && name != CallName::create && name != CallName::get_meetings) {
+  if (name != CallName::create && name != CallName::get_meetings) {
     co_await look_up(bbb::scope(call.frontend_key, call.parameters.get("meetingID")));
   }
   switch (name) {
@@ -165,8 +165,15 @@ const view::MeetingEntry* Gateway::find(std::string_view frontend_id,
   return entry != nullptr && entry->meeting.frontend_id == frontend_id ? entry : nullptr;
 }
 
+bool Gateway::may_be_behind(std::string_view scoped_id) const {
+  if (!options_.shared_store) return false;
+  const auto* entry = view_.meeting(scoped_id);
+  if (entry == nullptr) return true;
+  return entry->meeting.phase == MeetingPhase::reserved && !in_flight_.contains(scoped_id);
+}
+
 boost::asio::awaitable<void> Gateway::look_up(std::string scoped_id) {
-  if (view_.meeting(scoped_id) != nullptr) co_return;
+  if (!may_be_behind(scoped_id)) co_return;
   try {
     co_await feed::synchronize(store_, view_, {std::move(scoped_id)});
   } catch (const store::StoreUnavailable& error) {

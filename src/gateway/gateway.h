@@ -63,8 +63,10 @@ class Gateway {
 
   // The tenant's own meeting of this id, or nullptr. Valid until the next co_await.
   const view::MeetingEntry* find(std::string_view frontend_id, std::string_view scoped_id) const;
-  // Takes a row from the store that the view does not have. Nothing happens while the store does
-  // not answer.
+  // Whether another instance may know more of this id than the view: there is no row, or one whose
+  // create is running elsewhere. Always false without other instances.
+  bool may_be_behind(std::string_view scoped_id) const;
+  // Asks the store then. Nothing happens while it does not answer.
   Awaitable<void> look_up(std::string scoped_id);
 
   // join.cpp

@@ -57,9 +57,9 @@ bool Gateway::join_now(const http::Request& request, const TenantCall& call,
     return true;
   }
   const auto scoped_id = bbb::scope(call.frontend_key, call.parameters.get("meetingID"));
+  if (!sure && may_be_behind(scoped_id)) return false;
   switch (plan_join(call.frontend_id, scoped_id)) {
     case JoinStep::missing:
-      if (!sure) return false;
       response = xml ? meeting_not_found() : not_found_page(language_of(request), request.id);
       return true;
     case JoinStep::wait:
@@ -106,9 +106,9 @@ bool Gateway::retry_join_now(const http::Request& request, http::Response& respo
   const TenantCall call{frontend->frontend.id, frontend->frontend.key, "join",
                         std::move(*parameters)};
   const auto scoped_id = bbb::scope(call.frontend_key, call.parameters.get("meetingID"));
+  if (!sure && may_be_behind(scoped_id)) return false;
   switch (plan_join(call.frontend_id, scoped_id)) {
     case JoinStep::missing:
-      if (!sure) return false;
       response = not_found_page(language, request.id);
       break;
     case JoinStep::wait:

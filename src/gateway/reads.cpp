@@ -27,9 +27,9 @@ bool Gateway::read_now(const TenantCall& call, http::Response& response, bool su
     response = refuse(*problem);
     return true;
   }
-  const auto* entry =
-      find(call.frontend_id, bbb::scope(call.frontend_key, call.parameters.get("meetingID")));
-  if (entry == nullptr && !sure) return false;
+  const auto scoped_id = bbb::scope(call.frontend_key, call.parameters.get("meetingID"));
+  if (!sure && may_be_behind(scoped_id)) return false;
+  const auto* entry = find(call.frontend_id, scoped_id);
   if (entry != nullptr && entry->meeting.phase == MeetingPhase::bound && !entry->meeting.running) {
     return false;
   }
