@@ -11,6 +11,19 @@ bool is_newer_here(const view::View& view, std::string_view scoped_id, std::uint
   return view.erased_since(scoped_id, asked_at);
 }
 
+namespace {
+
+// For one epoch a row only ever goes from reserved to bound, and epochs only grow: such a row is
+// the later one, whatever the view was told meanwhile.
+bool is_ahead(const std::optional<Meeting>& row, const view::MeetingEntry* entry) {
+  if (!row || entry == nullptr) return false;
+  const auto& held = entry->meeting;
+  if (row->epoch != held.epoch) return row->epoch > held.epoch;
+  return row->phase == MeetingPhase::bound && held.phase == MeetingPhase::reserved;
+}
+
+}  // namespace
+
 boost::asio::awaitable<void> synchronize(store::Executor& store, view::View& view,
                                          std::vector<std::string> scoped_ids) {
   if (scoped_ids.empty()) co_return;
@@ -22,8 +35,8 @@ boost::asio::awaitable<void> synchronize(store::Executor& store, view::View& vie
   });
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const auto& id = scoped_ids[i];
-    if (is_newer_here(view, id, asked_at)) continue;
     const auto* entry = view.meeting(id);
+    if (is_newer_here(view, id, asked_at) && !is_ahead(rows[i], entry)) continue;
     const bool is_other = entry != nullptr && (!rows[i] || entry->meeting.epoch > rows[i]->epoch);
     if (is_other) view.erase_meeting(id, entry->meeting.epoch);
     if (rows[i]) view.put(std::move(*rows[i]));
