@@ -9,6 +9,7 @@
 #include <array>
 #include <cctype>
 #include <climits>
+#include <random>
 #include <stdexcept>
 
 #include "base/utf8.h"
@@ -251,6 +252,11 @@ bool equal_constant_time(std::string_view left, std::string_view right) {
 
 std::string random_hex(std::size_t bytes) {
   return to_hex(random_bytes(bytes));
+}
+
+std::uint64_t random_bits() {
+  thread_local std::mt19937_64 generator{std::random_device{}()};
+  return generator();
 }
 
 std::string random_uuid() {

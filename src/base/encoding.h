@@ -39,6 +39,8 @@ bool equal_constant_time(std::string_view left, std::string_view right);
 // Cryptographically random.
 std::string random_hex(std::size_t bytes);
 std::string random_uuid();  // version 4, lower case
+// Fast and not for secrets. Any thread.
+std::uint64_t random_bits();
 bool is_uuid(std::string_view text);
 
 std::string html_escape(std::string_view text);

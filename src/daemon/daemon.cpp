@@ -11,6 +11,7 @@
 
 #include "base/encoding.h"
 #include "base/log.h"
+#include "base/timer.h"
 #include "daemon/site.h"
 #include "feed/follower.h"
 #include "refresh/refresher.h"
@@ -110,6 +111,11 @@ class Daemon {
         follower_(loop_, executor, view, in_flight_, position, {}),
         signals_(loop_, SIGTERM, SIGINT) {}
 
+  // What was cut off at shutdown is destroyed while all it refers to still lives.
+  ~Daemon() { loop_.abandon(); }
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+
   void run() {
     server_.listen(config_.listen_http);
     const auto host = config_.listen_http.substr(0, config_.listen_http.rfind(':'));
@@ -151,9 +157,8 @@ class Daemon {
   }
 
   const config::DaemonConfig& config_;
-  // Outlives the loop: requests cut off at shutdown let go of their ids when it is destroyed.
+  Loop loop_;
   view::InFlight in_flight_;
-  asio::io_context loop_{1};
   http::Client client_;
   node::Nodes nodes_;
   gateway::Gateway gateway_;

@@ -2,8 +2,6 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -57,8 +55,7 @@ asio::awaitable<void> Follower::follow() {
       }
     }
     timer_.expires_after(pause);
-    boost::system::error_code ignored;
-    co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    co_await timer_.wait();
   }
 }
 

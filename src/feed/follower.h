@@ -6,10 +6,10 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <set>
 #include <string>
 
+#include "base/timer.h"
 #include "store/executor.h"
 #include "view/in_flight.h"
 #include "view/view.h"
@@ -47,7 +47,7 @@ class Follower {
   const view::InFlight& in_flight_;
   store::FeedPosition position_;
   FollowerOptions options_;
-  boost::asio::steady_timer timer_;
+  Timer timer_;
   std::set<std::string> skipped_;  // scoped ids
   bool stopped_ = false;
 };

@@ -1,7 +1,5 @@
 #include "gateway/create.h"
 
-#include <random>
-
 #include "base/log.h"
 #include "feed/synchronize.h"
 #include "gateway/replies.h"
@@ -37,8 +35,7 @@ Creation::Creation(Gateway& gateway, const http::Request& request, TenantCall ca
       meeting_id_(call_.parameters.get("meetingID")),
       scoped_id_(scope_ids(call_)),
       deadline_(gateway.options_.clock().steady + gateway.options_.create_deadline) {
-  static std::mt19937_64 seeds{std::random_device{}()};
-  demand_.seed = seeds();
+  demand_.seed = gateway_.options_.random();
   demand_.expected_size =
       placement::expected_size_from(optional_text(call_.parameters, "meta_bbb-meeting-size-hint"),
                                     optional_text(call_.parameters, "maxParticipants"));

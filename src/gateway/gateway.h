@@ -7,12 +7,14 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
+#include <cstdint>
 #include <expected>
 #include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/encoding.h"
 #include "gateway/authenticate.h"
 #include "gateway/pages.h"
 #include "gateway/waiters.h"
@@ -36,6 +38,7 @@ struct GatewayOptions {
   bool shared_store = false;  // other instances may know meetings that the view does not (yet)
   std::string retry_key;      // token::retry_key()
   std::function<Now()> clock = read_clocks;
+  std::function<std::uint64_t()> random = random_bits;  // breaks ties of placements
 };
 
 class Gateway {

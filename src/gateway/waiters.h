@@ -2,15 +2,12 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <map>
 #include <string>
 #include <string_view>
 
-#include "base/time.h"
+#include "base/timer.h"
 
 namespace b3::gateway {
 
@@ -18,11 +15,14 @@ class Waiters {
  public:
   // Returns after the next notify() for this id or at the deadline, whichever comes first.
   boost::asio::awaitable<void> wait(std::string scoped_id, SteadyTime deadline) {
-    boost::asio::steady_timer timer{co_await boost::asio::this_coro::executor, deadline};
-    const auto position = timers_.emplace(std::move(scoped_id), &timer);
-    boost::system::error_code ignored;
-    co_await timer.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, ignored));
-    timers_.erase(position);
+    Timer timer{co_await boost::asio::this_coro::executor};
+    timer.expires_at(deadline);
+    const struct Listed {
+      Timers& timers;
+      Timers::iterator position;
+      ~Listed() { timers.erase(position); }
+    } listed{timers_, timers_.emplace(std::move(scoped_id), &timer)};
+    co_await timer.wait();
   }
 
   void notify(std::string_view scoped_id) {
@@ -31,7 +31,8 @@ class Waiters {
   }
 
  private:
-  std::multimap<std::string, boost::asio::steady_timer*, std::less<>> timers_;
+  using Timers = std::multimap<std::string, Timer*, std::less<>>;
+  Timers timers_;
 };
 
 }  // namespace b3::gateway

@@ -59,16 +59,25 @@ struct ClientOptions {
   std::string user_agent = "b3scale";
 };
 
-class Client {
+// Whatever takes a request to its origin and brings the answer back.
+class Sender {
+ public:
+  virtual ~Sender() = default;
+  virtual boost::asio::awaitable<std::expected<ClientResponse, ClientError>> send(
+      ClientRequest request) = 0;
+};
+
+class Client final : public Sender {
  public:
   Client(boost::asio::io_context& loop, ClientOptions options = {});
-  ~Client();
+  ~Client() override;
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
   // Follows no redirects. A pooled connection that turns out closed before any byte of an answer
   // arrived is replaced by a fresh one once, transparently.
-  boost::asio::awaitable<std::expected<ClientResponse, ClientError>> send(ClientRequest request);
+  boost::asio::awaitable<std::expected<ClientResponse, ClientError>> send(
+      ClientRequest request) override;
 
  private:
   struct State;

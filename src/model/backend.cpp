@@ -20,6 +20,11 @@ constexpr EnumText<NodeState, 5> node_states{{
     {NodeState::stopped, "stopped"},
     {NodeState::decommissioned, "decommissioned"},
 }};
+constexpr EnumText<Health, 3> healths{{
+    {Health::usable, "usable"},
+    {Health::avoided, "avoided"},
+    {Health::given_up, "given_up"},
+}};
 
 }  // namespace
 
@@ -30,12 +35,20 @@ std::string_view to_string(NodeState state) {
   return text_of(node_states, state);
 }
 
+std::string_view to_string(Health health) {
+  return text_of(healths, health);
+}
+
 std::optional<AdminState> parse_admin_state(std::string_view text) {
   return value_of(admin_states, text);
 }
 
 std::optional<NodeState> parse_node_state(std::string_view text) {
   return value_of(node_states, text);
+}
+
+std::optional<Health> parse_health(std::string_view text) {
+  return value_of(healths, text);
 }
 
 std::expected<BackendSettings, FieldErrors> parse_backend_settings(std::string_view json) {

@@ -34,9 +34,9 @@ struct Meeting {
   std::string frontend_id;
   std::string backend_id;
   MeetingPhase phase = MeetingPhase::reserved;
-  // Identifies this placement of the id in compare-and-set writes: unix milliseconds of the
-  // reservation at first, so that a later meeting of the same id differs, + 1 for each move.
-  std::int64_t epoch = 1;
+  // Identifies this placement of the id in compare-and-set writes. Handed out by the store, growing
+  // with every reservation and move and never used twice. 0: not in the store yet.
+  std::int64_t epoch = 0;
   std::string owner;  // random token of the request that holds the reservation
 
   std::string internal_id;  // BBB's internalMeetingID; empty until bound

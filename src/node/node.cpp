@@ -156,7 +156,7 @@ asio::awaitable<std::expected<NodeAnswer, CallError>> Nodes::call(
   }
   http::ClientRequest request =
       to_request(target, call, std::move(*base), timeouts.value_or(timeouts_));
-  const auto response = co_await client_.send(std::move(request));
+  const auto response = co_await sender_.send(std::move(request));
   if (!response) {
     co_return std::unexpected(CallError{
         to_call_failure(response.error().failure),

@@ -63,16 +63,16 @@ struct NodeAnswer {
   int status = 200;
 };
 
-// The shell around http::Client. Event loop thread only.
+// The shell around an http::Sender, which must outlive it. Event loop thread only.
 class Nodes {
  public:
-  Nodes(http::Client& client, Timeouts timeouts) : client_(client), timeouts_(timeouts) {}
+  Nodes(http::Sender& sender, Timeouts timeouts) : sender_(sender), timeouts_(timeouts) {}
 
   boost::asio::awaitable<std::expected<NodeAnswer, CallError>> call(
       Target target, Call call, std::optional<Timeouts> timeouts = {});
 
  private:
-  http::Client& client_;
+  http::Sender& sender_;
   Timeouts timeouts_;
 };
 

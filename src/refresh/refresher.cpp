@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <unordered_set>
 #include <utility>
 
@@ -69,7 +67,8 @@ Refresher::Refresher(asio::io_context& loop, store::Executor& store, view::View&
       in_flight_(in_flight),
       nodes_(nodes),
       options_(std::move(options)),
-      timer_(loop) {
+      timer_(loop),
+      random_(options_.seed) {
   view_.remember_erasures();
 }
 
@@ -101,8 +100,7 @@ asio::awaitable<void> Refresher::supervise() {
       asio::co_spawn(loop_, refresh(id), asio::detached);
     }
     timer_.expires_after(tick);
-    boost::system::error_code ignored;
-    co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    co_await timer_.wait();
   }
 }
 

@@ -6,7 +6,6 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <expected>
 #include <functional>
 #include <map>
@@ -14,6 +13,7 @@
 #include <set>
 #include <string>
 
+#include "base/timer.h"
 #include "node/node.h"
 #include "refresh/plan.h"
 #include "store/executor.h"
@@ -29,6 +29,7 @@ struct RefreshOptions {
   milliseconds tombstone_lifetime{24 * 60 * 60'000};
   milliseconds change_lifetime{10 * 60'000};  // of the change feed
   std::function<Now()> clock = read_clocks;
+  std::uint32_t seed = std::random_device{}();  // of the jitter
 };
 
 class Refresher {
@@ -67,8 +68,8 @@ class Refresher {
   const view::InFlight& in_flight_;
   node::Nodes& nodes_;
   RefreshOptions options_;
-  boost::asio::steady_timer timer_;
-  std::minstd_rand random_{std::random_device{}()};
+  Timer timer_;
+  std::minstd_rand random_;
   std::map<std::string, SteadyTime> due_;       // by backend id
   std::map<std::string, SteadyTime> written_;   // last write of an otherwise unchanged backend
   std::set<std::string, std::less<>> polling_;  // backend ids

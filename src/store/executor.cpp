@@ -1,5 +1,7 @@
 #include "store/executor.h"
 
+#include <boost/asio/thread_pool.hpp>
+
 #include "store/postgres_connection.h"
 
 namespace b3::store {
@@ -8,21 +10,64 @@ namespace {
 
 constexpr const char* away = "the database is away";
 
+class ThreadWorkers final : public Workers {
+ public:
+  explicit ThreadWorkers(int threads) : pool_(std::size_t(threads)) {}
+
+  void submit(std::unique_ptr<Task> task) override {
+    boost::asio::post(pool_, [owned = std::move(task)]() mutable {
+      auto& running = *owned;
+      running.work();
+      running.answer(std::move(owned));
+    });
+  }
+  void stop() override { pool_.join(); }
+
+ private:
+  boost::asio::thread_pool pool_;
+};
+
 }  // namespace
+
+std::unique_ptr<Workers> make_thread_workers(int threads) {
+  return std::make_unique<ThreadWorkers>(threads);
+}
 
 Executor::Executor(const std::string& url, int workers, ExecutorLimits limits)
     : Executor([url] { return open_store(url); }, is_sqlite_url(url) ? 1 : workers, limits) {}
 
 Executor::Executor(OpenStore open, int workers, ExecutorLimits limits)
-    : open_(std::move(open)), limits_(limits), pool_(std::size_t(workers)) {}
+    : Executor(std::move(open), make_thread_workers(workers), limits) {}
 
-// The pool works off what it was given, so that every coroutine hears of its call.
+Executor::Executor(OpenStore open, std::unique_ptr<Workers> workers, ExecutorLimits limits,
+                   std::function<Now()> clock)
+    : open_(std::move(open)),
+      limits_(limits),
+      clock_(std::move(clock)),
+      workers_(std::move(workers)) {}
+
+// The workers work off what they were given, so that every coroutine hears of its call.
 void Executor::stop() {
   {
     const std::scoped_lock lock{mutex_};
     stopping_ = true;
   }
-  pool_.join();
+  workers_->stop();
+}
+
+void Executor::submit(std::unique_ptr<Workers::Task> task) {
+  {
+    const std::scoped_lock lock{mutex_};
+    ++waiting_;
+    if (!stopping_) {
+      workers_->submit(std::move(task));
+      return;
+    }
+  }
+  // The workers may have ended; the call is refused.
+  auto& refused = *task;
+  refused.work();
+  refused.answer(std::move(task));
 }
 
 std::unique_ptr<Store> Executor::take() {
@@ -43,7 +88,7 @@ void Executor::give_back(std::unique_ptr<Store> store) {
 }
 
 SteadyTime Executor::admit() {
-  const auto now = read_clocks().steady;
+  const auto now = clock_().steady;
   const std::scoped_lock lock{mutex_};
   if (stopping_) throw StoreUnavailable("stopping");
   if (waiting_ >= limits_.most_waiting) {
@@ -72,7 +117,7 @@ void Executor::serve(SteadyTime admitted, const std::function<void(Store&)>& cal
 }
 
 SteadyTime Executor::start(SteadyTime admitted) {
-  const auto now = read_clocks().steady;
+  const auto now = clock_().steady;
   const std::scoped_lock lock{mutex_};
   --waiting_;
   if (stopping_) throw StoreUnavailable("stopping");
@@ -92,7 +137,7 @@ void Executor::note_reachable() {
 // Failures that cost no time need no protection: every call may try, and the first one that can
 // succeeds.
 void Executor::note_unreachable(SteadyTime started) {
-  const auto now = read_clocks().steady;
+  const auto now = clock_().steady;
   const std::scoped_lock lock{mutex_};
   away_ = now - started > limits_.away_interval;
   if (!away_) return;

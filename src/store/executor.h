@@ -15,7 +15,6 @@
 #include <boost/asio/execution/outstanding_work.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/prefer.hpp>
-#include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <exception>
 #include <functional>
@@ -43,6 +42,25 @@ struct ExecutorLimits {
   milliseconds away_interval{1'000};
 };
 
+// Where the blocking calls are made, and how their results come back. Used by Executor only.
+class Workers {
+ public:
+  class Task {
+   public:
+    virtual ~Task() = default;
+    virtual void work() = 0;  // makes the call, on the worker
+    // Once, after work(): hands the result, and itself, to the event loop.
+    virtual void answer(std::unique_ptr<Task> self) = 0;
+  };
+  virtual ~Workers() = default;
+  // Not after stop(). The task is destroyed without an answer only where the event loop has been
+  // abandoned.
+  virtual void submit(std::unique_ptr<Task> task) = 0;
+  // Works off what it was given.
+  virtual void stop() = 0;
+};
+std::unique_ptr<Workers> make_thread_workers(int threads);
+
 class Executor {
  public:
   using OpenStore = std::function<std::unique_ptr<Store>()>;
@@ -50,6 +68,8 @@ class Executor {
   // Opens nothing yet; connections are made on first use and after failures.
   Executor(const std::string& url, int workers, ExecutorLimits limits = {});
   Executor(OpenStore open, int workers, ExecutorLimits limits = {});
+  Executor(OpenStore open, std::unique_ptr<Workers> workers, ExecutorLimits limits = {},
+           std::function<Now()> clock = read_clocks);
   ~Executor() { stop(); }
   Executor(const Executor&) = delete;
   Executor& operator=(const Executor&) = delete;
@@ -63,7 +83,7 @@ class Executor {
     const auto admitted = admit();
     auto initiate = [this, admitted, &call](auto handler) {
       using JobHere = Job<Call, decltype(handler)>;
-      this->submit(admitted, std::make_unique<JobHere>(std::move(call), std::move(handler)));
+      this->submit(std::make_unique<JobHere>(*this, admitted, std::move(call), std::move(handler)));
     };
     auto result =
         co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<>&,
@@ -90,20 +110,37 @@ class Executor {
 
   // A call on its way to a worker and back. The workers only use `call`, `failure` and `result`.
   template <class Call, class Handler>
-  struct Job {
-    Job(Call call_, Handler handler_)
-        : call(std::move(call_)),
+  struct Job final : Workers::Task {
+    Job(Executor& owner_, SteadyTime admitted_, Call call_, Handler handler_)
+        : owner(owner_),
+          admitted(admitted_),
+          call(std::move(call_)),
           handler(std::move(handler_)),
           origin(boost::asio::prefer(boost::asio::get_associated_executor(handler),
                                      boost::asio::execution::outstanding_work.tracked)) {}
 
-    void run(Store& store) {
+    void work() override {
+      try {
+        owner.serve(admitted, [this](Store& store) { make_call(store); });
+      } catch (...) {
+        failure = std::current_exception();
+      }
+    }
+
+    void make_call(Store& store) {
       if constexpr (std::is_void_v<std::invoke_result_t<Call&, Store&>>) {
         call(store);
         result.emplace();
       } else {
         result.emplace(call(store));
       }
+    }
+
+    void answer(std::unique_ptr<Workers::Task> self) override {
+      boost::asio::post(origin,
+                        [job = std::unique_ptr<Job>(static_cast<Job*>(self.release()))]() mutable {
+                          complete(std::move(job));
+                        });
     }
 
     // Resumes the coroutine, on its executor.
@@ -115,6 +152,8 @@ class Executor {
       std::move(handler)(std::move(failure), std::move(result));
     }
 
+    Executor& owner;
+    const SteadyTime admitted;
     Call call;
     Handler handler;
     // Keeps the event loop running meanwhile.
@@ -122,29 +161,6 @@ class Executor {
     std::exception_ptr failure;
     std::optional<Kept<Call>> result;
   };
-
-  template <class Job>
-  void submit(SteadyTime admitted, std::unique_ptr<Job> job) {
-    auto work = [this, admitted, job = std::move(job)]() mutable {
-      try {
-        serve(admitted, [&job](Store& store) { job->run(store); });
-      } catch (...) {
-        job->failure = std::current_exception();
-      }
-      const auto origin = job->origin;
-      boost::asio::post(origin,
-                        [job_ = std::move(job)]() mutable { Job::complete(std::move(job_)); });
-    };
-    {
-      const std::scoped_lock lock{mutex_};
-      ++waiting_;
-      if (!stopping_) {
-        boost::asio::post(pool_, std::move(work));
-        return;
-      }
-    }
-    work();  // the pool may have ended; the call is refused
-  }
 
   struct Lease {
     explicit Lease(Executor& owner) : executor(owner), store(owner.take()) {}
@@ -155,6 +171,7 @@ class Executor {
     std::unique_ptr<Store> store;
   };
 
+  void submit(std::unique_ptr<Workers::Task> task);
   std::unique_ptr<Store> take();
   void give_back(std::unique_ptr<Store> store);
 
@@ -169,14 +186,15 @@ class Executor {
 
   const OpenStore open_;
   const ExecutorLimits limits_;
-  std::mutex mutex_;  // guards all up to pool_
+  const std::function<Now()> clock_;
+  std::mutex mutex_;  // guards all up to workers_
   std::vector<std::unique_ptr<Store>> idle_;
   bool stopping_ = false;
   int waiting_ = 0;
   bool away_ = false;
   SteadyTime away_noticed_;  // when a call last found the database away
   SteadyTime next_try_;
-  boost::asio::thread_pool pool_;
+  const std::unique_ptr<Workers> workers_;
 };
 
 }  // namespace b3::store

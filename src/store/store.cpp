@@ -40,4 +40,35 @@ std::unique_ptr<Store> open_store(const std::string& url) {
   return make_sql_store([url] { return std::make_unique<PostgresConnection>(url); });
 }
 
+// To be replaced by pure functions.
+namespace {
+[[noreturn]] void not_there() {
+  throw StoreCorrupt("not implemented");
+}
+}  // namespace
+std::vector<std::expected<ReserveOutcome, WriteError>> Store::reserve_all(
+    const std::vector<Meeting>&) {
+  not_there();
+}
+std::vector<std::optional<Meeting>> Store::bind_all(const std::vector<BindRequest>&, WallTime) {
+  not_there();
+}
+std::expected<GiveUpOutcome, WriteError> Store::give_up_backend(std::string_view, std::string_view,
+                                                                WallTime) {
+  not_there();
+}
+Membership Store::beat(std::string_view, std::string_view, WallTime) {
+  not_there();
+}
+std::vector<std::string> Store::claim_leases(std::string_view, const std::vector<LeaseClaim>&) {
+  not_there();
+}
+void Store::release_leases(std::string_view, const std::vector<std::string>&) {
+  not_there();
+}
+bool Store::remove_instance(std::string_view, std::optional<std::int64_t>) {
+  not_there();
+}
+void Store::notify_changes() {}
+
 }  // namespace b3::store

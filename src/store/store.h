@@ -17,6 +17,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/time.h"
@@ -58,6 +59,7 @@ struct BackendPatch {
   std::optional<std::string> secret;
   std::optional<double> load_factor;
   std::optional<AdminState> admin_state;
+  std::optional<std::optional<Health>> forced_health;  // inner nullopt: by evidence again
   std::optional<std::string> settings_merge_json;
 };
 
@@ -87,12 +89,16 @@ struct RefreshResult {
   std::string backend_id;
   NodeState node_state = NodeState::ready;
   std::string last_error;
+  Health health = Health::usable;
+  std::string health_reason;
   std::int64_t latency_microseconds = 0;
   std::int64_t meetings_count = 0;
   std::int64_t attendees_count = 0;
   bool reachable = false;            // only then synced_at and the lists below count
   std::vector<SeenMeeting> changed;  // update rows of this backend, epoch and id must match
-  std::vector<Meeting> adopted;      // insert if the scoped id is free
+  // Insert if the scoped id is free; the store gives them their epochs. A tombstone of the internal
+  // id goes.
+  std::vector<Meeting> adopted;
   struct Lost {
     std::string scoped_id;
     std::int64_t epoch = 0;
@@ -107,11 +113,40 @@ struct RefreshOutcome {
 
 // An ended meeting whose node may still hold a copy: a refresh that sees it ends it there and
 // does not adopt it.
+enum class TombstoneKind {
+  ended,
+  detached,  // its node was given up; becomes `ended` when the scoped id is reserved anew
+};
 struct Tombstone {
   std::string internal_id;
   std::string scoped_id;
   std::string backend_id;
   WallTime ended_at{};
+  TombstoneKind kind = TombstoneKind::ended;
+};
+
+// What giving up a node did.
+struct GiveUpOutcome {
+  Backend backend;                                             // as it is now
+  std::vector<std::pair<std::string, std::int64_t>> detached;  // scoped ids and epochs of its rows
+};
+
+// -- leases of periodic work (docs/decisions/0006-clustered.md) ----------------------------------
+struct InstanceBeat {
+  std::string id;
+  std::int64_t beat = 0;
+};
+struct LeaseRow {
+  std::string name;
+  std::string holder;  // an instance's id, which may be gone
+};
+struct Membership {
+  std::vector<InstanceBeat> instances;  // ordered by id, the caller's own among them
+  std::vector<LeaseRow> leases;         // ordered by name
+};
+struct LeaseClaim {
+  std::string name;
+  std::string expected_holder;  // who was seen to hold it; empty: nobody
 };
 
 // A place in the change feed (docs/decisions/0005-change-feed.md). Ordered; opaque to callers.
@@ -173,8 +208,9 @@ class Store {
   virtual std::vector<Meeting> list_meetings() = 0;  // ordered by scoped id
   virtual std::optional<Meeting> find_meeting(std::string_view scoped_id) = 0;
 
-  // Inserts `meeting` (phase reserved) unless its scoped id is taken. Also tells won when the
-  // row that is there has the same owner (a repeated call).
+  // Inserts `meeting` (phase reserved) unless its scoped id is taken, with an epoch of the store's.
+  // Also tells won when the row that is there has the same owner (a repeated call). Detached
+  // tombstones of the scoped id become ended ones.
   // not_found: the frontend or backend does not exist (any more).
   virtual std::expected<ReserveOutcome, WriteError> reserve(const Meeting& meeting) = 0;
   // Compare-and-set on (scoped id, epoch, owner, phase reserved): the reservation goes to
@@ -209,6 +245,39 @@ class Store {
   // At most `limit` changes, read in one snapshot; rows changed several times come once.
   virtual Changes read_changes(const FeedPosition& after, std::int64_t limit) = 0;
   virtual void prune_changes(WallTime older_than) = 0;
+
+  // -- groups: one transaction, each element as the single call would have it ----------------
+  virtual std::vector<std::expected<ReserveOutcome, WriteError>> reserve_all(
+      const std::vector<Meeting>& meetings);
+  struct BindRequest {
+    std::string scoped_id;
+    std::int64_t epoch = 0;
+    Binding binding;
+  };
+  virtual std::vector<std::optional<Meeting>> bind_all(const std::vector<BindRequest>& requests,
+                                                       WallTime now);
+
+  // -- health ------------------------------------------------------------------------------
+  // Sets health = given_up with this reason and deletes the backend's meeting rows, leaving a
+  // detached tombstone for each bound one. Safe to repeat.
+  virtual std::expected<GiveUpOutcome, WriteError> give_up_backend(std::string_view id,
+                                                                   std::string_view reason,
+                                                                   WallTime now);
+
+  // -- leases ------------------------------------------------------------------------------
+  // Adds one to this instance's beat (making its row if it is missing) and tells who is there.
+  virtual Membership beat(std::string_view instance_id, std::string_view host, WallTime now);
+  // Compare-and-set on the holder of each. Returns the names this instance holds now.
+  virtual std::vector<std::string> claim_leases(std::string_view instance_id,
+                                                const std::vector<LeaseClaim>& claims);
+  // Deletes those of `names` that this instance holds.
+  virtual void release_leases(std::string_view instance_id, const std::vector<std::string>& names);
+  // Deletes an instance's row and leases: on leaving (beat: nullopt), or when somebody found it
+  // dead at this beat. False when it has beaten again since.
+  virtual bool remove_instance(std::string_view instance_id, std::optional<std::int64_t> beat);
+
+  // Tells listeners (LISTEN) that something was written. Nothing where there are none.
+  virtual void notify_changes();
 };
 
 // url: "sqlite:///absolute/file.db", "sqlite:relative.db", "sqlite::memory:", or anything libpq

@@ -36,10 +36,15 @@ struct MeetingEntry {
   // version() right after the row was new or its phase, epoch, backend or internal id changed; an
   // update of counters or the document keeps the old value.
   std::uint64_t changed_at_version = 0;
+  // When this view first had this epoch of it; ages are counted from here, so that a step of the
+  // wall clock changes none.
+  SteadyTime held_since{};
 };
 
 class View {
  public:
+  explicit View(std::function<Now()> clock = read_clocks) : clock_(std::move(clock)) {}
+
   // -- writing ---------------------------------------------------------------------------
   // Rows with settings this program cannot read are kept with default settings and logged.
   void put(Frontend frontend);
@@ -133,6 +138,7 @@ class View {
   bool remembers_erasures_ = false;
   std::function<void(std::string_view)> observer_;
   std::uint64_t version_ = 0;
+  std::function<Now()> clock_;
 };
 
 }  // namespace b3::view
