@@ -1,7 +1,8 @@
 // Follows the change feed, so that this instance's view has what other instances wrote.
 //
 // Owned by the daemon; event loop thread only. While the database is away it tries again, slower;
-// the view stays as it was.
+// the view stays as it was. Whatever is to be applied is applied in slices, between which the loop
+// serves requests.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -19,6 +20,10 @@ namespace b3::feed {
 struct FollowerOptions {
   milliseconds interval{100};
   milliseconds retry_interval{1'000};  // after a failure
+  // After a poke(): how soon, and how often, to look again for what is announced but not settled.
+  milliseconds settle_interval{5};
+  int settle_attempts = 6;
+  std::size_t slice = 200;  // rows applied in one go
 };
 
 class Follower {
@@ -29,6 +34,8 @@ class Follower {
 
   void start();
   void stop();
+  // Somebody has written: read now instead of at the next interval.
+  void poke();
 
  private:
   template <class T>
@@ -37,7 +44,11 @@ class Follower {
   Awaitable<void> follow();
   // True when there is more to read at once.
   Awaitable<bool> read_once();
+  // Makes the view equal to the store, row by row; reads go on meanwhile.
   Awaitable<void> reload();
+  Awaitable<void> apply_in_slices(store::Changes changes, std::uint64_t asked_at);
+  Awaitable<void> apply_slice(store::Changes changes, std::uint64_t asked_at);
+  milliseconds next_pause(bool moved);
   // What apply() skipped is looked at again, once no create of it is running here any more.
   Awaitable<void> synchronize_skipped();
 
@@ -49,6 +60,8 @@ class Follower {
   FollowerOptions options_;
   Timer timer_;
   std::set<std::string> skipped_;  // scoped ids
+  bool poked_ = false;
+  int settling_ = 0;  // looks left after a poke
   bool stopped_ = false;
 };
 
