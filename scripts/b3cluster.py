@@ -45,7 +45,7 @@ class Process:
     The child gets SIGTERM when this process dies, however it dies.
     """
 
-    def __init__(self, name, arguments, log_path, environment=None):
+    def __init__(self, name, arguments, log_path, environment=None, pass_fds=()):
         self.name = name
         self.arguments = [str(argument) for argument in arguments]
         self.log_path = log_path
@@ -53,7 +53,7 @@ class Process:
         self._changed = threading.Condition()
         self._child = subprocess.Popen(
             self.arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, env=environment, start_new_session=True,
+            stderr=subprocess.STDOUT, env=environment, start_new_session=True, pass_fds=pass_fds,
             preexec_fn=lambda: LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM))
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -387,16 +387,25 @@ class Simulator:
         self._control("DELETE", f"/nodes/{node}/meetings/{urllib.parse.quote(meeting_id, safe='')}")
 
 
-class Daemon:
-    """A running b3scaled."""
+def inheriting(listener, command):
+    """The command line that starts `command` as systemd would: `listener` is descriptor 3."""
+    script = f'export LISTEN_PID=$$ LISTEN_FDS=1; exec "$@" 3<&{listener.fileno()}'
+    return ["bash", "-c", script, "b3scaled", *command]
 
-    def __init__(self, program, log_path, settings, arguments=()):
+
+class Daemon:
+    """A running b3scaled. With `listener`, a listening socket of ours, it inherits that one."""
+
+    def __init__(self, program, log_path, settings, arguments=(), listener=None):
         clean = {name: value for name, value in os.environ.items()
                  if not name.startswith(("B3SCALE_", "BBB_"))}
         self.settings = {"B3SCALE_LISTEN_HTTP": "127.0.0.1:0",
                          "B3SCALE_LOG_FORMAT": "structured", **settings}
-        self.process = Process("b3scaled", [program, *arguments], log_path,
-                               {**clean, **self.settings})
+        command = [program, *arguments]
+        if listener:
+            command = inheriting(listener, command)
+        self.process = Process("b3scaled", command, log_path, {**clean, **self.settings},
+                               [listener.fileno()] if listener else ())
         self.address = self.process.wait_for(listening_address, "its address (\"listening\")", 30)
         self.url = "http://" + self.address
 

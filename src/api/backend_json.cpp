@@ -15,10 +15,11 @@ constexpr double max_load_factor = 1000.0;
 // Fields that GET shows and a client may send back unchanged are overlooked.
 void refuse_unknown_fields(Fields& fields) {
   fields.refuse_others(
-      {"id",          "node_state", "admin_state",       "agent_heartbeat",   "agent_ref",
-       "last_error",  "latency",    "latency_ms",        "meetings_count",    "attendees_count",
-       "load_factor", "bbb",        "settings",          "created_at",        "updated_at",
-       "synced_at",   "eligible",   "ineligible_reason", "ineligible_detail", "expected_load"});
+      {"id",          "node_state",   "admin_state",       "agent_heartbeat",   "agent_ref",
+       "last_error",  "latency",      "latency_ms",        "meetings_count",    "attendees_count",
+       "load_factor", "bbb",          "settings",          "created_at",        "updated_at",
+       "synced_at",   "eligible",     "ineligible_reason", "ineligible_detail", "expected_load",
+       "health",      "forced_health"});
 }
 
 std::optional<std::string> read_host(Fields& bbb) {
@@ -52,6 +53,28 @@ std::optional<AdminState> read_admin_state(Fields& fields) {
   return state;
 }
 
+// Null takes the operator's word back.
+std::optional<std::optional<Health>> read_forced_health(Fields& fields) {
+  constexpr std::string_view name = "forced_health";
+  if (fields.is_null(name)) return std::optional<Health>{};
+  const auto text = fields.text(name);
+  if (!text) return {};
+  const auto health = parse_health(*text);
+  if (!health) {
+    fields.refuse(name, "must be usable, avoided, given_up or null");
+    return {};
+  }
+  return health;
+}
+
+json::value health_json(const Backend& backend) {
+  json::object health{{"state", to_string(backend.effective_health())},
+                      {"reason", text_or_null(backend.health_reason)},
+                      {"forced", nullptr}};
+  if (backend.forced_health) health["forced"] = to_string(*backend.forced_health);
+  return health;
+}
+
 void check_settings(std::string_view merged, FieldErrors& errors) {
   if (const auto settings = parse_backend_settings(merged); !settings) {
     add_settings_errors(settings.error(), errors);
@@ -65,6 +88,7 @@ json::object to_json(const Backend& backend, const placement::Candidate& candida
   json::object object{{"id", backend.id},
                       {"node_state", to_string(backend.node_state)},
                       {"admin_state", to_string(backend.admin_state)},
+                      {"health", health_json(backend)},
                       {"agent_heartbeat", time_or_null(backend.agent_heartbeat)},
                       {"agent_ref", nullptr},
                       {"last_error", text_or_null(backend.last_error)},
@@ -93,6 +117,7 @@ std::expected<Backend, Problem> new_backend(const json::object& body, WallTime n
   FieldErrors errors;
   Fields fields{body, "", errors};
   refuse_unknown_fields(fields);
+  if (fields.has("forced_health")) fields.refuse("forced_health", "is not for a new backend");
 
   Backend backend;
   backend.id = random_uuid();
@@ -137,6 +162,7 @@ std::expected<store::BackendPatch, Problem> backend_patch(const json::object& bo
   }
   patch.load_factor = read_load_factor(fields);
   patch.admin_state = read_admin_state(fields);
+  patch.forced_health = read_forced_health(fields);
   if (const auto* given = fields.document("settings")) {
     patch.settings_merge_json = json::serialize(*given);
   }

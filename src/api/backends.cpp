@@ -70,15 +70,15 @@ BackendFilter read_filter(Filters& filters) {
 
 // A backend that is not (or no longer) in the view carries nothing.
 json::object shown(const Exchange& exchange, const Backend& backend) {
-  auto candidate = exchange.view.candidate(backend.id, exchange.now.wall);
+  auto candidate = exchange.view.candidate(backend.id, exchange.now);
   if (!candidate) {
     candidate.emplace();
     candidate->backend_id = backend.id;
     candidate->host = backend.host;
     candidate->admin_state = backend.admin_state;
     candidate->node_state = backend.node_state;
+    candidate->health = backend.effective_health();
     candidate->last_error = backend.last_error;
-    candidate->agent_heartbeat = backend.agent_heartbeat;
     candidate->synced = backend.synced_at.has_value();
     candidate->load_factor = backend.load_factor;
   }
@@ -86,11 +86,13 @@ json::object shown(const Exchange& exchange, const Backend& backend) {
 }
 
 void log_change(const Exchange& exchange, std::string_view what, const Backend& backend) {
-  log::info(what, {{"who", exchange.caller.subject},
-                   {"backend_id", backend.id},
-                   {"host", backend.host},
-                   {"admin_state", to_string(backend.admin_state)},
-                   {"request_id", exchange.request.id}});
+  log::info(what,
+            {{"who", exchange.caller.subject},
+             {"backend_id", backend.id},
+             {"host", backend.host},
+             {"admin_state", to_string(backend.admin_state)},
+             {"forced_health", backend.forced_health ? to_string(*backend.forced_health) : ""},
+             {"request_id", exchange.request.id}});
 }
 
 std::expected<Backend, Problem> change_stored(store::Store& store, const std::string& id,
@@ -134,7 +136,7 @@ boost::asio::awaitable<Answer> list_backends(Exchange& exchange) {
 
   const WallTime now = exchange.now.wall;
   std::unordered_map<std::string, placement::Candidate> candidates;
-  for (auto& candidate : exchange.view.candidates(now)) {
+  for (auto& candidate : exchange.view.candidates(exchange.now)) {
     candidates.emplace(candidate.backend_id, std::move(candidate));
   }
   json::array found;

@@ -16,6 +16,8 @@ TEST_CASE("a backend is created with its host made whole") {
   CHECK(created.text("/bbb/secret") == "s");
   CHECK(created.text("/admin_state") == "init");
   CHECK(created.text("/node_state") == "init");
+  CHECK(json::serialize(created.at("/health")) ==
+        R"({"state":"usable","reason":null,"forced":null})");
   CHECK(created.at("/load_factor").to_number<double>() == 1.0);
   CHECK(created.at("/latency") == 0);
   CHECK(created.at("/agent_heartbeat").is_null());
@@ -130,6 +132,56 @@ TEST_CASE("PATCH touches administrative fields only") {
   CHECK(rig.call("PATCH", path, R"({"admin_state":"decommissioned"})").text("/admin_state") ==
         "decommissioned");
   CHECK(rig.view.backend(id)->backend.admin_state == AdminState::decommissioned);
+}
+
+TEST_CASE("the operator's word on health goes before the evidence until it is taken back") {
+  Rig rig;
+  const auto id = rig.add_backend("https://a.example");
+  const auto path = "/api/v1/backends/" + id;
+  rig.store.run_blocking([&](store::Store& db) {
+    store::RefreshResult result;
+    result.backend_id = id;
+    result.health = Health::avoided;
+    result.health_reason = "slow: answered after 6.2 s";
+    result.reachable = true;
+    return db.record_refresh(result, rig.now);
+  });
+  auto shown = rig.call("PATCH", path, R"({"load_factor":2})");
+  CHECK(shown.text("/health/state") == "avoided");
+  CHECK(shown.text("/health/reason") == "slow: answered after 6.2 s");
+  CHECK(shown.at("/health/forced").is_null());
+  CHECK(shown.text("/ineligible_reason") == "health_avoided");
+
+  shown = rig.call("PATCH", path, R"({"forced_health":"usable"})");
+  CHECK(shown.text("/health/state") == "usable");
+  CHECK(shown.text("/health/forced") == "usable");
+  CHECK(shown.text("/health/reason") == "slow: answered after 6.2 s");
+  CHECK(shown.at("/eligible") == true);
+  CHECK(rig.call("PATCH", path, R"({"load_factor":1})").text("/health/forced") == "usable");
+
+  shown = rig.call("PATCH", path, R"({"forced_health":"given_up"})");
+  CHECK(shown.text("/ineligible_reason") == "health_given_up");
+  CHECK(rig.view.backend(id)->backend.effective_health() == Health::given_up);
+
+  shown = rig.call("PATCH", path, R"({"forced_health":null})");
+  CHECK(shown.at("/health/forced").is_null());
+  CHECK(shown.text("/health/state") == "avoided");
+}
+
+TEST_CASE("a word on health that makes no sense is refused") {
+  Rig rig;
+  const auto id = rig.add_backend("https://a.example");
+  for (const auto* body : {R"({"forced_health":"auto"})", R"({"forced_health":""})",
+                           R"({"forced_health":1})", R"({"forced_health":"Usable"})"}) {
+    CAPTURE(body);
+    const auto refused = rig.call("PATCH", "/api/v1/backends/" + id, body);
+    CHECK(refused.status == 400);
+    CHECK(refused.at("/fields").as_object().contains("forced_health"));
+  }
+  const auto fresh =
+      rig.call("POST", "/api/v1/backends",
+               R"({"bbb":{"host":"https://b.example","secret":"s"},"forced_health":"avoided"})");
+  CHECK(fresh.at("/fields").as_object().contains("forced_health"));
 }
 
 TEST_CASE("an empty backend is deleted at once, a busy one is decommissioned") {

@@ -42,18 +42,26 @@ json::object to_json(const Meeting& meeting, const Exchange& exchange) {
           {"seen_at", time_or_null(meeting.seen_at)}};
 }
 
-bool may_see(const Exchange& exchange, const Meeting& meeting) {
+bool may_see(const Exchange& exchange, const view::MeetingEntry& meeting) {
   if (exchange.caller.admin) return true;
-  const auto* owner = exchange.view.frontend(meeting.frontend_id);
+  const auto* owner = exchange.view.frontend(meeting.frontend_id());
   return owner && exchange.caller.may_see(owner->frontend.account_ref);
 }
 
 // By scoped id or, where no meeting has such a one, by internal id.
-const Meeting* find_visible(const Exchange& exchange, std::string_view id) {
+const view::MeetingEntry* find_visible(const Exchange& exchange, std::string_view id) {
   const auto* entry = exchange.view.meeting(id);
   if (!entry) entry = exchange.view.meeting_by_internal_id(id);
-  if (!entry || !may_see(exchange, entry->meeting)) return nullptr;
-  return &entry->meeting;
+  return entry && may_see(exchange, *entry) ? entry : nullptr;
+}
+
+// Why the meeting is where it is; only the store keeps that. nullopt: the row is gone.
+boost::asio::awaitable<std::optional<json::object>> find_placement(Exchange& exchange,
+                                                                   std::string scoped_id) {
+  const auto row = co_await exchange.store.run(
+      [&scoped_id](store::Store& store) { return store.find_meeting(scoped_id); });
+  if (!row) co_return std::nullopt;
+  co_return stored_document(row->placement_json);
 }
 
 struct MeetingFilter {
@@ -63,14 +71,14 @@ struct MeetingFilter {
   std::optional<std::string> frontend_key;
   std::optional<bool> running;
 
-  bool admits(const Meeting& meeting, const view::View& view) const {
-    const auto* frontend = view.frontend(meeting.frontend_id);
-    const auto* backend = view.backend(meeting.backend_id);
-    return (!backend_id || meeting.backend_id == *backend_id) &&
+  bool admits(const view::MeetingEntry& meeting, const view::View& view) const {
+    const auto* frontend = view.frontend(meeting.frontend_id());
+    const auto* backend = view.backend(meeting.backend_id());
+    return (!backend_id || meeting.backend_id() == *backend_id) &&
            (!backend_host || (backend && backend->backend.host == *backend_host)) &&
-           (!frontend_id || meeting.frontend_id == *frontend_id) &&
+           (!frontend_id || meeting.frontend_id() == *frontend_id) &&
            (!frontend_key || (frontend && frontend->frontend.key == *frontend_key)) &&
-           (!running || meeting.running == *running);
+           (!running || meeting.running() == *running);
   }
 };
 
@@ -105,9 +113,9 @@ boost::asio::awaitable<Answer> list_meetings(Exchange& exchange) {
   const bool asks_for_node = filter.backend_id || filter.backend_host;
   for (const auto* entry : exchange.view.meetings()) {
     if (asks_for_node && !exchange.caller.admin) break;
-    if (!filter.admits(entry->meeting, exchange.view)) continue;
-    if (!may_see(exchange, entry->meeting)) continue;
-    found.push_back(to_json(entry->meeting, exchange));
+    if (!filter.admits(*entry, exchange.view)) continue;
+    if (!may_see(exchange, *entry)) continue;
+    found.push_back(to_json(entry->row_without_document(), exchange));
   }
   co_return list_answer(std::move(found), *filters);
 }
@@ -115,24 +123,29 @@ boost::asio::awaitable<Answer> list_meetings(Exchange& exchange) {
 boost::asio::awaitable<Answer> show_meeting(Exchange& exchange) {
   const auto* meeting = find_visible(exchange, exchange.arguments.at(0));
   if (!meeting) co_return refuse_unknown("meeting");
-  auto object = to_json(*meeting, exchange);
-  // The ranking names every node of the cluster, which is no tenant's business.
-  if (exchange.caller.admin) object["placement"] = stored_document(meeting->placement_json);
+  auto object = to_json(meeting->row_without_document(), exchange);
+  if (exchange.caller.admin) {
+    // The ranking names every node of the cluster, which is no tenant's business.
+    const auto placement = co_await find_placement(exchange, std::string(meeting->scoped_id()));
+    object["placement"] = placement ? json::value(*placement) : json::value();
+  }
   co_return json_response(200, object);
 }
 
 boost::asio::awaitable<Answer> show_meeting_placement(Exchange& exchange) {
   const auto* meeting = find_visible(exchange, exchange.arguments.at(0));
   if (!meeting) co_return refuse_unknown("meeting");
-  co_return json_response(200, stored_document(meeting->placement_json));
+  const auto placement = co_await find_placement(exchange, std::string(meeting->scoped_id()));
+  if (!placement) co_return refuse_unknown("meeting");
+  co_return json_response(200, *placement);
 }
 
 boost::asio::awaitable<Answer> delete_meeting(Exchange& exchange) {
   const std::string& id = exchange.arguments.at(0);
   const auto* known = find_visible(exchange, id);
   // A meeting another instance has just placed is not in this view yet.
-  const std::string scoped_id = known ? known->scoped_id : id;
-  const auto known_epoch = known ? known->epoch : 0;
+  const std::string scoped_id{known ? known->scoped_id() : id};
+  const auto known_epoch = known ? known->epoch() : 0;
 
   const auto ended = co_await exchange.store.run(
       [&](store::Store& store) { return end_stored(store, scoped_id, exchange.now.wall); });

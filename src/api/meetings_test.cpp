@@ -102,7 +102,7 @@ TEST_CASE("a meeting that moved on behind the view's back is deleted where it is
   Cluster cluster;
   const auto* held = cluster.view.meeting("moodle~reserved one");
   const auto moved = cluster.store.run_blocking([&](store::Store& db) {
-    return db.move_reservation(held->meeting.scoped_id, held->meeting.epoch, "owner", cluster.b,
+    return db.move_reservation(held->scoped_id(), held->epoch(), "owner", cluster.b,
                                "{}");
   });
   REQUIRE(moved);
@@ -114,7 +114,7 @@ TEST_CASE("a meeting that moved on behind the view's back is deleted where it is
 
 TEST_CASE("a meeting only the view still knows is dropped there") {
   Cluster cluster;
-  const auto meeting = cluster.view.meeting("other~math")->meeting;
+  const auto meeting = cluster.view.meeting("other~math")->row();
   cluster.store.run_blocking(
       [&](store::Store& db) { return db.end(meeting.scoped_id, meeting.epoch, cluster.now); });
   CHECK(cluster.call("DELETE", "/api/v1/meetings/other~math").status == 404);

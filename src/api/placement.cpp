@@ -21,7 +21,7 @@ boost::asio::awaitable<Answer> try_placement(Exchange& exchange) {
   demand.required_tags = entry->settings.required_tags;
   demand.expected_size = expected_size.value_or(placement::default_expected_size);
   const auto ranking =
-      placement::rank(exchange.view.candidates(now), demand, exchange.options.policy, now);
+      placement::rank(exchange.view.candidates(exchange.now), demand, exchange.options.policy, now);
   const std::string chosen = ranking.ranked.empty() ? "" : ranking.ranked.front().backend_id;
   auto response = json_response(200, {});
   response.body = placement::explain_json(ranking, demand, chosen, now);

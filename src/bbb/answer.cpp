@@ -4,6 +4,7 @@
 #include <array>
 
 #include "bbb/meeting_id.h"
+#include "bbb/plain_meeting.h"
 #include "bbb/xml.h"
 
 namespace b3::bbb {
@@ -12,6 +13,8 @@ namespace {
 
 constexpr std::string_view response_begin = "<response><returncode>SUCCESS</returncode>";
 constexpr std::string_view response_end = "</response>";
+constexpr std::string_view meetings_begin = "<response><returncode>SUCCESS</returncode><meetings>";
+constexpr std::string_view meetings_end = "</meetings>";
 constexpr std::string_view no_parent = "bbb-none";  // parentMeetingID of ordinary meetings
 
 void append_element(std::string& out, std::string_view name, std::string_view text) {
@@ -170,22 +173,32 @@ std::string Answer::xml() const {
   return bytes;
 }
 
+MeetingsAnswer::MeetingsAnswer(std::string_view frontend_key)
+    : frontend_key_(frontend_key), answer_(meetings_begin) {}
+
+void MeetingsAnswer::add(std::string_view document) {
+  if (append_plain_meeting(answer_, document, frontend_key_)) return;
+  if (const auto parsed = open_meeting(document, frontend_key_)) {
+    xml::print(parsed->document_element(), answer_);
+  }
+}
+
+std::string MeetingsAnswer::finish() && {
+  if (answer_.size() > meetings_begin.size()) {
+    return std::move(answer_.append(meetings_end).append(response_end));
+  }
+  std::string answer{response_begin};
+  answer += "<meetings/>";
+  append_element(answer, "messageKey", "noMeetings");
+  append_element(answer, "message", "no meetings were found on this server");
+  return answer.append(response_end);
+}
+
 std::string meetings_answer(const std::vector<std::string_view>& documents,
                             std::string_view frontend_key) {
-  std::string meetings;
-  for (const std::string_view document : documents)
-    if (const auto parsed = open_meeting(document, frontend_key))
-      xml::print(parsed->document_element(), meetings);
-
-  std::string answer{response_begin};
-  if (meetings.empty()) {
-    answer += "<meetings/>";
-    append_element(answer, "messageKey", "noMeetings");
-    append_element(answer, "message", "no meetings were found on this server");
-  } else {
-    answer.append("<meetings>").append(meetings).append("</meetings>");
-  }
-  return answer.append(response_end);
+  MeetingsAnswer answer{frontend_key};
+  for (const std::string_view document : documents) answer.add(document);
+  return std::move(answer).finish();
 }
 
 std::optional<std::string> meeting_info_answer(std::string_view document,

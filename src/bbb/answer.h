@@ -72,6 +72,23 @@ class Answer {
   std::unique_ptr<Document> document_;
 };
 
+// A getMeetings answer for one tenant, made meeting by meeting from stored <meeting> documents.
+class MeetingsAnswer {
+ public:
+  explicit MeetingsAnswer(std::string_view frontend_key);
+  // Its ids are unscoped. A document that does not parse is left out.
+  void add(std::string_view document);
+  // What an add() for this tenant made before: bytes between two values of size().
+  void add_made(std::string_view element) { answer_ += element; }
+  std::size_t size() const { return answer_.size(); }
+  // Without meetings: BBB's noMeetings form.
+  std::string finish() &&;
+
+ private:
+  std::string frontend_key_;
+  std::string answer_;
+};
+
 // A getMeetings answer from stored <meeting> documents, ids unscoped for this tenant. An empty
 // list gives BBB's noMeetings form. Documents that do not parse are left out.
 std::string meetings_answer(const std::vector<std::string_view>& documents,

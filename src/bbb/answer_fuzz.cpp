@@ -6,6 +6,7 @@
 
 #include "base/encoding.h"
 #include "bbb/answer.h"
+#include "bbb/plain_meeting.h"
 
 using namespace b3::bbb;
 
@@ -15,12 +16,24 @@ void expect(bool holds) {
   if (!holds) std::abort();
 }
 
+// Without pugixml comes out what comes out with it.
+void check_plain(std::string_view document) {
+  const std::string begin = "<response><returncode/>";
+  std::string plain = begin;
+  if (!append_plain_meeting(plain, document, "k")) return;
+  auto answer = Answer::parse(begin + std::string(document) + "</response>");
+  expect(answer.has_value());
+  answer->unscope_ids("k");
+  expect(answer->xml() == plain + "</response>");
+}
+
 void check_meeting(const NodeMeeting& meeting) {
   expect(meeting.counts.participants >= 0 && meeting.counts.videos >= 0);
   expect(b3::is_valid_utf8(meeting.document));
   const auto info = meeting_info_answer(meeting.document, "k");
   expect(info && Answer::parse(*info));
   expect(Answer::parse(meetings_answer({meeting.document}, "k")).has_value());
+  check_plain(meeting.document);
 }
 
 }  // namespace

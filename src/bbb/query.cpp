@@ -42,12 +42,12 @@ std::expected<Parameter, QueryError> parse_parameter(std::string_view piece) {
   auto value =
       form_decode(equals == std::string_view::npos ? std::string_view() : piece.substr(equals + 1));
   if (!name || !value) return std::unexpected(QueryError::malformed_escape);
+  const bool plain_name = std::ranges::all_of(*name, is_name_character);
   // No value may hold a NUL: XML cannot carry it and C programs behind us would cut the value.
-  if (!is_valid_utf8(*name) || !is_valid_utf8(*value) || value->contains('\0') ||
-      std::ranges::any_of(*name, is_control))
+  if (!is_valid_utf8(*value) || value->contains('\0') ||
+      (!plain_name && (!is_valid_utf8(*name) || std::ranges::any_of(*name, is_control))))
     return std::unexpected(QueryError::invalid_text);
-  if (name->empty() || name->size() > max_name_length ||
-      !std::ranges::all_of(*name, is_name_character))
+  if (!plain_name || name->empty() || name->size() > max_name_length)
     return std::unexpected(QueryError::invalid_name);
   return Parameter{std::move(*name), std::move(*value)};
 }

@@ -35,7 +35,9 @@ std::string_view trim(std::string_view text) {
 }
 
 bool is_printable_ascii(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) { return c >= 0x20 && c < 0x7F; });
+  bool printable = true;
+  for (const char c : text) printable &= c >= 0x20 && c < 0x7F;  // without branches: it vectorises
+  return printable;
 }
 
 bool has_one_root(const pugi::xml_document& document) {

@@ -57,6 +57,7 @@ std::expected<Environment, std::vector<std::string>> read_environment(
 struct DaemonConfig {
   std::string listen_http;
   std::string db_url;
+  std::string db_listen_url;  // empty: no LISTEN
   int db_pool_size = 0;
   bool reverse_proxy_mode = false;
   log::Level log_level = log::Level::info;
@@ -67,6 +68,10 @@ struct DaemonConfig {
   std::chrono::milliseconds node_connect_timeout{3'000};
   std::chrono::milliseconds node_response_timeout{15'000};
   std::chrono::milliseconds refresh_timeout{10'000};
+  std::chrono::milliseconds node_slow_after{5'000};
+  int node_avoid_after_failures = 1;
+  std::chrono::milliseconds node_give_up_after{90'000};  // 0: never
+  int node_give_up_failures = 5;
   std::chrono::milliseconds reservation_timeout{60'000};
   std::chrono::milliseconds shutdown_timeout{20'000};
   std::string placement_policy;  // "expected-load" or "classic"

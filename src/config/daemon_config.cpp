@@ -34,10 +34,14 @@ std::expected<DaemonConfig, std::vector<std::string>> read_daemon_config(const E
   const auto duration = [&env](std::string_view name) {
     return parse_duration(value_of(env, name)).value();
   };
+  const auto integer = [&env](std::string_view name) {
+    return int(parse_integer(value_of(env, name)).value());
+  };
   DaemonConfig config;
   config.listen_http = text("B3SCALE_LISTEN_HTTP");
   config.db_url = text("B3SCALE_DB_URL");
-  config.db_pool_size = int(parse_integer(text("B3SCALE_DB_POOL_SIZE")).value());
+  config.db_listen_url = text("B3SCALE_DB_LISTEN_URL");
+  config.db_pool_size = integer("B3SCALE_DB_POOL_SIZE");
   config.reverse_proxy_mode = parse_boolean(text("B3SCALE_REVERSE_PROXY_MODE")).value();
   config.log_level = parse_log_level(text("B3SCALE_LOG_LEVEL")).value();
   config.log_format = lower_case(text("B3SCALE_LOG_FORMAT")) == "plain" ? log::Format::plain
@@ -48,6 +52,10 @@ std::expected<DaemonConfig, std::vector<std::string>> read_daemon_config(const E
   config.refresh_timeout = duration("B3SCALE_REFRESH_TIMEOUT");
   config.node_connect_timeout = duration("B3SCALE_NODE_CONNECT_TIMEOUT");
   config.node_response_timeout = duration("B3SCALE_NODE_RESPONSE_TIMEOUT");
+  config.node_slow_after = duration("B3SCALE_NODE_SLOW_AFTER");
+  config.node_avoid_after_failures = integer("B3SCALE_NODE_AVOID_AFTER_FAILURES");
+  config.node_give_up_after = duration("B3SCALE_NODE_GIVE_UP_AFTER");
+  config.node_give_up_failures = integer("B3SCALE_NODE_GIVE_UP_FAILURES");
   config.reservation_timeout = duration("B3SCALE_RESERVATION_TIMEOUT");
   config.shutdown_timeout = duration("B3SCALE_SHUTDOWN_TIMEOUT");
   config.placement_policy = lower_case(text("B3SCALE_PLACEMENT_POLICY"));

@@ -24,6 +24,11 @@ TEST_CASE("without any variable the documented defaults hold") {
   CHECK(config->refresh_timeout == milliseconds{10'000});
   CHECK(config->node_connect_timeout == milliseconds{3'000});
   CHECK(config->node_response_timeout == milliseconds{15'000});
+  CHECK(config->node_slow_after == milliseconds{5'000});
+  CHECK(config->node_avoid_after_failures == 1);
+  CHECK(config->node_give_up_after == milliseconds{90'000});
+  CHECK(config->node_give_up_failures == 5);
+  CHECK(config->db_listen_url.empty());
   CHECK(config->reservation_timeout == milliseconds{60'000});
   CHECK(config->shutdown_timeout == milliseconds{20'000});
   CHECK(config->placement_policy == "expected-load");
@@ -43,6 +48,11 @@ TEST_CASE("every variable reaches its field") {
                                           {"B3SCALE_REFRESH_TIMEOUT", "4"},
                                           {"B3SCALE_NODE_CONNECT_TIMEOUT", "1s"},
                                           {"B3SCALE_NODE_RESPONSE_TIMEOUT", "5m"},
+                                          {"B3SCALE_NODE_SLOW_AFTER", "700ms"},
+                                          {"B3SCALE_NODE_AVOID_AFTER_FAILURES", "2"},
+                                          {"B3SCALE_NODE_GIVE_UP_AFTER", "0"},
+                                          {"B3SCALE_NODE_GIVE_UP_FAILURES", "9"},
+                                          {"B3SCALE_DB_LISTEN_URL", "host=/run dbname=b3"},
                                           {"B3SCALE_RESERVATION_TIMEOUT", "1h"},
                                           {"B3SCALE_SHUTDOWN_TIMEOUT", "0"},
                                           {"B3SCALE_PLACEMENT_POLICY", "Classic"},
@@ -60,6 +70,11 @@ TEST_CASE("every variable reaches its field") {
   CHECK(config->refresh_timeout == milliseconds{4'000});
   CHECK(config->node_connect_timeout == milliseconds{1'000});
   CHECK(config->node_response_timeout == milliseconds{300'000});
+  CHECK(config->node_slow_after == milliseconds{700});
+  CHECK(config->node_avoid_after_failures == 2);
+  CHECK(config->node_give_up_after == milliseconds{0});
+  CHECK(config->node_give_up_failures == 9);
+  CHECK(config->db_listen_url == "host=/run dbname=b3");
   CHECK(config->reservation_timeout == milliseconds{3'600'000});
   CHECK(config->shutdown_timeout == milliseconds{0});
   CHECK(config->placement_policy == "classic");
@@ -155,6 +170,12 @@ TEST_CASE("a reservation should outlive the call it is made for") {
   CHECK(find_warnings({{"B3SCALE_RESERVATION_TIMEOUT", "19s"}}).empty());
   CHECK(find_warnings({{"B3SCALE_NODE_RESPONSE_TIMEOUT", "2m"}}).size() == 1);
   CHECK(find_warnings({{"B3SCALE_RESERVATION_TIMEOUT", "unreadable"}}).empty());
+}
+
+TEST_CASE("a node cannot be slow beyond the time its refresh may take") {
+  CHECK(find_warnings({{"B3SCALE_NODE_SLOW_AFTER", "10s"}}).size() == 1);
+  CHECK(find_warnings({{"B3SCALE_NODE_SLOW_AFTER", "9s"}}).empty());
+  CHECK(find_warnings({{"B3SCALE_REFRESH_TIMEOUT", "4s"}}).size() == 1);
 }
 
 }  // namespace

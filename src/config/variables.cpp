@@ -16,6 +16,11 @@ constexpr std::array table{
              "postgres://postgres:postgres@localhost:5432/b3scale", "", "b3scaled",
              "The database: postgres://... or postgresql://..., a libpq keyword string (host=... "
              "dbname=...), or sqlite:FILE for a single balancer."},
+    Variable{
+        "B3SCALE_DB_LISTEN_URL", Kind::database, "", "", "b3scaled",
+        "A direct connection to the same PostgreSQL database (poolers do not pass notifications "
+        "on): balancers then hear of each other's changes at once instead of looking every "
+        "100 ms. Off without it."},
     Variable{"B3SCALE_DB_POOL_SIZE", Kind::integer, "128", "1..1000", "b3scaled",
              "The most database connections to open. The daemon answers reads from memory and "
              "needs far fewer: this is a maximum, not a reservation. SQLite always uses one."},
@@ -44,6 +49,17 @@ constexpr std::array table{
              "How long name resolution, connecting and the TLS handshake with a node may take."},
     Variable{"B3SCALE_NODE_RESPONSE_TIMEOUT", Kind::duration, "15s", "100ms..5m", "b3scaled",
              "How long a node may take to answer a call once it is sent."},
+    Variable{"B3SCALE_NODE_SLOW_AFTER", Kind::duration, "5s", "10ms..5m", "b3scaled",
+             "A node that answers a refresh later than this gets no new meetings."},
+    Variable{"B3SCALE_NODE_AVOID_AFTER_FAILURES", Kind::integer, "1", "1..100", "b3scaled",
+             "After so many failed or slow refreshes in a row a node is avoided: it keeps its "
+             "meetings and gets no new ones."},
+    Variable{"B3SCALE_NODE_GIVE_UP_AFTER", Kind::duration, "90s", "0s..24h", "b3scaled",
+             "A node that could not be reached for this long is given up: its meetings may be "
+             "created again elsewhere. Slow nodes are never given up. 0 means never."},
+    Variable{"B3SCALE_NODE_GIVE_UP_FAILURES", Kind::integer, "5", "1..1000", "b3scaled",
+             "A node is given up only after at least so many refreshes in a row could not reach "
+             "it."},
     Variable{"B3SCALE_RESERVATION_TIMEOUT", Kind::duration, "60s", "2s..1h", "b3scaled",
              "After this long a meeting that its node never confirmed is given up. Keep it above "
              "the two node timeouts together."},

@@ -75,6 +75,14 @@ std::optional<std::string> warn_short_reservation(const Environment& env) {
          "still being asked";
 }
 
+std::optional<std::string> warn_never_slow(const Environment& env) {
+  const auto slow = parse_duration(value_of(env, "B3SCALE_NODE_SLOW_AFTER"));
+  const auto timeout = parse_duration(value_of(env, "B3SCALE_REFRESH_TIMEOUT"));
+  if (!slow || !timeout || *slow < *timeout) return std::nullopt;
+  return "B3SCALE_NODE_SLOW_AFTER is not shorter than B3SCALE_REFRESH_TIMEOUT: a slow answer fails "
+         "before it could count as slow";
+}
+
 }  // namespace
 
 std::vector<std::string> find_warnings(const Environment& env) {
@@ -82,7 +90,8 @@ std::vector<std::string> find_warnings(const Environment& env) {
   for (const auto& [name, value] : env) {
     if (name.starts_with(prefix) && !find_variable(name)) warnings.push_back(warn_unknown(name));
   }
-  for (const auto warn : {warn_short_secret, warn_reverse_proxy, warn_short_reservation}) {
+  for (const auto warn :
+       {warn_short_secret, warn_reverse_proxy, warn_short_reservation, warn_never_slow}) {
     if (auto warning = warn(env)) warnings.push_back(std::move(*warning));
   }
   return warnings;

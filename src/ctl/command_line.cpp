@@ -165,6 +165,10 @@ void add_set(CLI::App& app, Target& target) {
   backend->add_option("--load-factor", target.invocation.load_factor,
                       "2 counts every attendee twice");
   backend->add_option("--state", target.invocation.state, "init, ready, stopped or decommissioned");
+  backend
+      ->add_option("--health", target.invocation.health,
+                   "usable, avoided or given_up, whatever is seen of it; auto: by what is seen")
+      ->check(CLI::IsMember({"usable", "avoided", "given_up", "auto"}));
 }
 
 void add_remove(CLI::App& app, Target& target) {

@@ -209,6 +209,10 @@ std::expected<json::object, Failure> backend_body(const Invocation& invocation) 
   if (invocation.action == Action::add_backend) bbb["host"] = invocation.name;
   if (invocation.load_factor) body["load_factor"] = *invocation.load_factor;
   if (invocation.state) body["admin_state"] = *invocation.state;
+  if (invocation.health) {
+    body["forced_health"] =
+        *invocation.health == "auto" ? json::value() : json::value(*invocation.health);
+  }
   if (auto added = add_common(invocation, bbb, body); !added) {
     return std::unexpected(std::move(added.error()));
   }

@@ -110,6 +110,21 @@ TEST_CASE("enable and disable set the states") {
   CHECK(api.calls[1].body == R"({"active":false})");
 }
 
+TEST_CASE("health is forced, or left to the evidence") {
+  const std::vector<std::pair<std::string, std::string>> cases{
+      {"given_up", R"({"forced_health":"given_up"})"}, {"auto", R"({"forced_health":null})"}};
+  for (const auto& [health, body] : cases) {
+    ScriptedApi api;
+    api.will_answer(200, two_backends);
+    api.will_answer(200, R"({"bbb":{"host":"https://node10.example/"}})");
+    auto invocation = invoke(Action::set_backend, "node10");
+    invocation.health = health;
+    REQUIRE(run_command(invocation, api, {}));
+    CHECK(api.calls[1].method == "PATCH");
+    CHECK(api.calls[1].body == body);
+  }
+}
+
 TEST_CASE("a frontend may be named by its UUID") {
   ScriptedApi api;
   api.will_answer(200, "[]");

@@ -52,6 +52,7 @@ struct Invocation {
   std::optional<std::string> key;
   std::optional<std::string> settings;  // a JSON object, as typed
   std::optional<std::string> state;
+  std::optional<std::string> health;  // "auto": by evidence
   std::optional<double> load_factor;
   std::optional<std::string> backend;   // filter
   std::optional<std::string> frontend;  // filter

@@ -59,6 +59,21 @@ Cell node_state(const json::value& backend) {
   return {state, tint};
 }
 
+// "avoided (forced)": the operator's word, not what was seen.
+Cell health(const json::value& backend) {
+  auto text = field_text(backend, "health.state");
+  const Tint tint = text == "usable" ? Tint::good : text == "-" ? Tint::plain : Tint::bad;
+  if (find_field(backend, "health.forced")) text += " (forced)";
+  return {std::move(text), tint};
+}
+
+Cell health_with_reason(const json::value& backend) {
+  auto cell = health(backend);
+  if (find_field(backend, "health.reason"))
+    cell.text += ": " + field_text(backend, "health.reason");
+  return cell;
+}
+
 // "yes", or "no: " and why not.
 Cell placeable(const json::value& backend) {
   if (field_is_true(backend, "eligible")) return {"yes", Tint::good};
@@ -157,14 +172,15 @@ std::string render_frontend(const json::value& frontend, const Style& style) {
 
 std::string render_backends(const json::value& list, const Style& style) {
   if (elements_of(list).empty()) return "There are no backends.\n";
-  Table table{.headings = {"HOST", "ADMIN", "NODE", "MEETINGS", "ATTENDEES", "LOAD", "FACTOR",
-                           "LATENCY", "TAGS", "ELIGIBLE"},
+  Table table{.headings = {"HOST", "ADMIN", "NODE", "HEALTH", "MEETINGS", "ATTENDEES", "LOAD",
+                           "FACTOR", "LATENCY", "TAGS", "ELIGIBLE"},
               .rows = {}};
   if (style.show_secrets) table.headings.insert(table.headings.begin() + 1, "SECRET");
   for (const auto& backend : elements_of(list)) {
     std::vector<Cell> row{{field_text(backend, "bbb.host")},
                           {field_text(backend, "admin_state")},
                           node_state(backend),
+                          health(backend),
                           number(backend, "meetings_count"),
                           number(backend, "attendees_count"),
                           number(backend, "expected_load"),
@@ -185,6 +201,7 @@ std::string render_backend(const json::value& backend, const Style& style) {
                   {{"Eligible"}, placeable(backend)},
                   {{"Admin state"}, {field_text(backend, "admin_state")}},
                   {{"Node state"}, node_state(backend)},
+                  {{"Health"}, health_with_reason(backend)},
                   {{"Last error"}, {field_text(backend, "last_error")}},
                   {{"Latency"}, {latency(backend)}},
                   {{"Meetings"}, {field_text(backend, "meetings_count")}},

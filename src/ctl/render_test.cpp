@@ -60,6 +60,22 @@ TEST_CASE("backends say whether and why not meetings are placed there") {
   CHECK(render_backend(list.at(1), plain).find("no: the operator stopped it") != std::string::npos);
 }
 
+TEST_CASE("backends show how far they are trusted, why, and on whose word") {
+  const auto list = json::parse(R"([
+    {"bbb":{"host":"https://a/"},"health":{"state":"usable","reason":null,"forced":null}},
+    {"bbb":{"host":"https://b/"},
+     "health":{"state":"given_up","reason":"no connection for 95 s","forced":null}},
+    {"bbb":{"host":"https://c/"},
+     "health":{"state":"usable","reason":"slow","forced":"usable"}}])");
+  const auto text = render_backends(list, plain);
+  CHECK(text.find("HEALTH") != std::string::npos);
+  CHECK(text.find("given_up") != std::string::npos);
+  CHECK(text.find("usable (forced)") != std::string::npos);
+  CHECK(render_backend(list.at(1), plain).find("given_up: no connection for 95 s") !=
+        std::string::npos);
+  CHECK(render_backend(list.at(2), plain).find("usable (forced): slow") != std::string::npos);
+}
+
 TEST_CASE("meeting names cannot steer the terminal") {
   const auto list = json::parse(
       "[{\"id\":\"m~1\",\"state\":\"bound\",\"running\":true,\"counts\":{\"participants\":3},"

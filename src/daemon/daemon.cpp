@@ -1,5 +1,8 @@
 #include "daemon/daemon.h"
 
+#include <unistd.h>
+
+#include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
@@ -7,6 +10,8 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <memory>
+#include <optional>
 #include <thread>
 
 #include "base/encoding.h"
@@ -14,7 +19,10 @@
 #include "base/timer.h"
 #include "daemon/site.h"
 #include "feed/follower.h"
+#include "http/activation.h"
+#include "lease/keeper.h"
 #include "refresh/refresher.h"
+#include "store/listener.h"
 #include "token/retry.h"
 
 #ifndef B3_BUILD
@@ -83,6 +91,8 @@ refresh::RefreshOptions refresh_options(const config::DaemonConfig& config) {
   options.interval = config.refresh_interval;
   options.timeouts = {config.node_connect_timeout, config.refresh_timeout};
   options.reservation_timeout = config.reservation_timeout;
+  options.thresholds = {config.node_slow_after, config.node_avoid_after_failures,
+                        config.node_give_up_after, config.node_give_up_failures};
   return options;
 }
 
@@ -95,19 +105,40 @@ api::ApiOptions api_options(const config::DaemonConfig& config) {
   return options;
 }
 
+std::string host_name() {
+  std::array<char, 256> name{};
+  return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown";
+}
+
+store::ExecutorLimits executor_limits(const config::DaemonConfig& config) {
+  store::ExecutorLimits limits;
+  limits.announce = !config.db_listen_url.empty();
+  return limits;
+}
+
+// The periodic work of a cluster: every backend's refresh, and keeping house.
+std::vector<std::string> periodic_work(const view::View& view) {
+  std::vector<std::string> names{std::string(lease::housekeeping)};
+  for (const auto* entry : view.backends()) names.push_back(lease::refresh_of(entry->backend.id));
+  return names;
+}
+
 // Everything that runs on the event loop.
 class Daemon {
  public:
   Daemon(const config::DaemonConfig& config, store::Executor& executor, view::View& view,
          store::FeedPosition position)
       : config_(config),
-        client_(loop_, {config.ca_file, 32, milliseconds{30'000}, "b3scale/" B3_VERSION}),
+        // An SQLite database has one instance.
+        shared_(!store::is_sqlite_url(config.db_url)),
+        client_(loop_, {config.ca_file, 256, milliseconds{30'000}, "b3scale/" B3_VERSION}),
         nodes_(client_, {config.node_connect_timeout, config.node_response_timeout}),
         gateway_(executor, view, in_flight_, nodes_, gateway_options(config)),
         api_(executor, view, api_options(config)),
         site_(gateway_, api_),
         server_(loop_, site_),
-        refresher_(loop_, executor, view, in_flight_, nodes_, refresh_options(config)),
+        keeper_(loop_, executor, keeper_options(), [&view] { return periodic_work(view); }),
+        refresher_(loop_, executor, view, in_flight_, nodes_, leases(), refresh_options(config)),
         follower_(loop_, executor, view, in_flight_, position, {}),
         signals_(loop_, SIGTERM, SIGINT) {}
 
@@ -116,19 +147,57 @@ class Daemon {
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
 
-  void run() {
-    server_.listen(config_.listen_http);
-    const auto host = config_.listen_http.substr(0, config_.listen_http.rfind(':'));
-    log::info("listening",
-              {{"address", host + ":" + std::to_string(server_.port())}, {"version", B3_VERSION}});
+  // `inherited_socket`: from the supervisor, if it holds one.
+  void run(std::optional<int> inherited_socket) {
+    listen(inherited_socket);
+    nodes_.on_open([this](std::string_view backend_id) { refresher_.poll_now(backend_id); });
     refresher_.start();
-    // An SQLite database has no other writers.
-    if (!store::is_sqlite_url(config_.db_url)) follower_.start();
+    if (shared_) {
+      keeper_.start();
+      follower_.start();
+      start_listener();
+    }
     asio::co_spawn(loop_, stop_on_signal(), asio::detached);
+    http::notify_supervisor("READY=1");
     loop_.run();
   }
 
  private:
+  const lease::Leases& leases() const {
+    if (shared_) return keeper_;
+    return all_leases_;
+  }
+
+  static lease::KeeperOptions keeper_options() {
+    lease::KeeperOptions options;
+    options.instance_id = random_hex(8);
+    options.host = host_name();
+    return options;
+  }
+
+  void listen(std::optional<int> inherited_socket) {
+    if (inherited_socket) {
+      server_.adopt(*inherited_socket);
+    } else {
+      server_.listen(config_.listen_http);
+    }
+    const auto host = config_.listen_http.substr(0, config_.listen_http.rfind(':'));
+    log::info("listening", {{"address", host + ":" + std::to_string(server_.port())},
+                            {"inherited", inherited_socket.has_value()},
+                            {"version", B3_VERSION}});
+  }
+
+  void start_listener() {
+    if (config_.db_listen_url.empty()) return;
+    listener_.emplace(config_.db_listen_url,
+                      [this] { asio::post(loop_, [this] { follower_.poke(); }); });
+  }
+
+  // What others can go on with is handed to them before the last requests are finished.
+  asio::awaitable<void> hand_back() {
+    if (shared_) co_await keeper_.hand_back();
+  }
+
   asio::awaitable<void> stop_on_signal() {
     const auto signal = co_await signals_.async_wait(asio::use_awaitable);
     log::info("stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
@@ -137,12 +206,16 @@ class Daemon {
     signals_.async_wait([&deadline](const boost::system::error_code& error, int) {
       if (!error) deadline = read_clocks().steady;
     });
+    http::notify_supervisor("STOPPING=1");
     refresher_.stop();
     follower_.stop();
+    listener_.reset();
     server_.drain();
+    bool handed_back = false;
+    asio::co_spawn(loop_, hand_back(), [&](std::exception_ptr) { handed_back = true; });
     asio::steady_timer timer{loop_};
     while (server_.running_requests() > 0 || server_.open_connections() > 0 ||
-           refresher_.running() > 0) {
+           refresher_.running() > 0 || !handed_back) {
       if (read_clocks().steady >= deadline) {
         log::warn("stopping with work unfinished",
                   {{"requests", server_.running_requests()}, {"polls", refresher_.running()}});
@@ -157,6 +230,7 @@ class Daemon {
   }
 
   const config::DaemonConfig& config_;
+  const bool shared_;
   Loop loop_;
   view::InFlight in_flight_;
   http::Client client_;
@@ -165,15 +239,19 @@ class Daemon {
   api::Api api_;
   Site site_;
   http::Server server_;
+  const lease::AllLeases all_leases_;
+  lease::Keeper keeper_;
   refresh::Refresher refresher_;
   feed::Follower follower_;
   asio::signal_set signals_;
+  std::optional<store::Listener> listener_;  // its thread posts to the loop
 };
 
 }  // namespace
 
 int serve(const config::DaemonConfig& config) {
-  store::Executor executor{config.db_url, workers_of(config)};
+  const auto inherited_socket = http::inherited_socket();  // before there are threads
+  store::Executor executor{config.db_url, workers_of(config), executor_limits(config)};
   prepare(executor);
   view::View view;
   const auto position = load(executor, view);
@@ -187,7 +265,7 @@ int serve(const config::DaemonConfig& config) {
       store::Executor& workers;
       ~StopWorkers() { workers.stop(); }
     } stop_workers{executor};
-    daemon.run();
+    daemon.run(inherited_socket);
   }
   log::info("stopped");
   return 0;

@@ -16,12 +16,16 @@ std::vector<std::string> apply(store::Changes changes, view::View& view, std::ui
   for (auto& frontend : changes.frontends) view.put(std::move(frontend));
   for (auto& backend : changes.backends) view.put(std::move(backend));
   for (auto& meeting : changes.meetings) {
-    if (!is_ours(meeting.scoped_id)) view.put(std::move(meeting));
+    if (is_ours(meeting.scoped_id)) continue;
+    // The store is the truth, even where it has gone back (a database restored, say).
+    const auto* held = view.meeting(meeting.scoped_id);
+    if (held && held->epoch() > meeting.epoch) view.erase_meeting(meeting.scoped_id, held->epoch());
+    view.put(std::move(meeting));
   }
   for (const auto& scoped_id : changes.gone_meetings) {
     if (is_ours(scoped_id)) continue;
     if (const auto* entry = view.meeting(scoped_id)) {
-      view.erase_meeting(scoped_id, entry->meeting.epoch);
+      view.erase_meeting(scoped_id, entry->epoch());
     }
   }
   for (const auto& id : changes.gone_backends) view.erase_backend(id);

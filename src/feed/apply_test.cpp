@@ -38,10 +38,7 @@ struct Fixture {
     return feed::apply(std::move(changes), view, asked_at,
                        [this](std::string_view id) { return creating.contains(id); });
   }
-  const Meeting* meeting() const {
-    const auto* entry = view.meeting("moodle~math");
-    return entry ? &entry->meeting : nullptr;
-  }
+  const view::MeetingEntry* meeting() const { return view.meeting("moodle~math"); }
 };
 
 store::Changes put(Meeting meeting) {
@@ -69,11 +66,11 @@ TEST_CASE_FIXTURE(Fixture, "a row older than what this instance wrote meanwhile 
   const auto asked_at = view.version();
   view.put(row(MeetingPhase::bound));
   apply(put(row(MeetingPhase::reserved)), asked_at);
-  CHECK(meeting()->phase == MeetingPhase::bound);
+  CHECK(meeting()->phase() == MeetingPhase::bound);
   apply(gone(), asked_at);
   CHECK(meeting());
   apply(put(row(MeetingPhase::bound, 6)), view.version());
-  CHECK(meeting()->epoch == 6);
+  CHECK(meeting()->epoch() == 6);
 }
 
 TEST_CASE_FIXTURE(Fixture, "a meeting ended here meanwhile is not brought back") {
@@ -94,7 +91,7 @@ TEST_CASE_FIXTURE(Fixture, "a running create is not disturbed") {
   CHECK(skipped == std::vector<std::string>{"moodle~math"});
   CHECK(meeting());
   apply(put(row(MeetingPhase::bound)), view.version());
-  CHECK(meeting()->phase == MeetingPhase::reserved);
+  CHECK(meeting()->phase() == MeetingPhase::reserved);
 }
 
 TEST_CASE_FIXTURE(Fixture, "frontends and backends follow, with their meetings when they go") {
@@ -109,4 +106,16 @@ TEST_CASE_FIXTURE(Fixture, "frontends and backends follow, with their meetings w
   CHECK(view.frontend_by_key("nextcloud"));
   CHECK_FALSE(view.backend("b1"));
   CHECK_FALSE(meeting());
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "a row with a lower epoch replaces what the view holds: the store is right") {
+  view.put(row(MeetingPhase::bound, 9));
+  auto older = row(MeetingPhase::reserved, 4);
+  older.name = "from the store";
+  apply(put(older), view.version());
+  REQUIRE(meeting());
+  CHECK(meeting()->epoch() == 4);
+  CHECK(meeting()->phase() == MeetingPhase::reserved);
+  CHECK(meeting()->name() == "from the store");
 }

@@ -40,7 +40,7 @@ HeldIds ids_held_by(const view::View& view) {
   HeldIds held;
   for (const auto* entry : view.frontends()) held.frontends.push_back(entry->frontend.id);
   for (const auto* entry : view.backends()) held.backends.push_back(entry->backend.id);
-  for (const auto* entry : view.meetings()) held.meetings.push_back(entry->meeting.scoped_id);
+  for (const auto* entry : view.meetings()) held.meetings.emplace_back(entry->scoped_id());
   return held;
 }
 

@@ -7,7 +7,7 @@ namespace b3::feed {
 
 bool is_newer_here(const view::View& view, std::string_view scoped_id, std::uint64_t asked_at) {
   const auto* entry = view.meeting(scoped_id);
-  if (entry != nullptr) return entry->changed_at_version > asked_at;
+  if (entry != nullptr) return entry->changed_at_version() > asked_at;
   return view.erased_since(scoped_id, asked_at);
 }
 
@@ -17,9 +17,8 @@ namespace {
 // the later one, whatever the view was told meanwhile.
 bool is_ahead(const std::optional<Meeting>& row, const view::MeetingEntry* entry) {
   if (!row || entry == nullptr) return false;
-  const auto& held = entry->meeting;
-  if (row->epoch != held.epoch) return row->epoch > held.epoch;
-  return row->phase == MeetingPhase::bound && held.phase == MeetingPhase::reserved;
+  if (row->epoch != entry->epoch()) return row->epoch > entry->epoch();
+  return row->phase == MeetingPhase::bound && entry->phase() == MeetingPhase::reserved;
 }
 
 }  // namespace
@@ -37,8 +36,8 @@ boost::asio::awaitable<void> synchronize(store::Executor& store, view::View& vie
     const auto& id = scoped_ids[i];
     const auto* entry = view.meeting(id);
     if (is_newer_here(view, id, asked_at) && !is_ahead(rows[i], entry)) continue;
-    const bool is_other = entry != nullptr && (!rows[i] || entry->meeting.epoch > rows[i]->epoch);
-    if (is_other) view.erase_meeting(id, entry->meeting.epoch);
+    const bool is_other = entry != nullptr && (!rows[i] || entry->epoch() > rows[i]->epoch);
+    if (is_other) view.erase_meeting(id, entry->epoch());
     if (rows[i]) view.put(std::move(*rows[i]));
   }
 }

@@ -1,5 +1,6 @@
 #include "gateway/create.h"
 
+#include "base/fault_point.h"
 #include "base/log.h"
 #include "feed/synchronize.h"
 #include "gateway/replies.h"
@@ -44,7 +45,7 @@ Creation::Creation(Gateway& gateway, const http::Request& request, TenantCall ca
   }
   if (const auto parent = call_.parameters.get("parentMeetingID"); !parent.empty()) {
     if (const auto* entry = gateway_.view_.meeting(parent)) {
-      parent_backend_id_ = entry->meeting.backend_id;
+      parent_backend_id_ = entry->backend_id();
     }
   }
 }
@@ -59,15 +60,20 @@ boost::asio::awaitable<http::Response> Creation::run() {
   try {
     while (!out_of_time()) {
       const auto* entry = view.meeting(scoped_id_);
-      if (entry != nullptr && entry->meeting.frontend_id != call_.frontend_id) break;
-      if (entry != nullptr && entry->meeting.phase == MeetingPhase::reserved &&
+      if (entry != nullptr && entry->frontend_id() != call_.frontend_id) break;
+      if (entry != nullptr && entry->phase() == MeetingPhase::reserved &&
           gateway_.in_flight_.contains(scoped_id_)) {
         co_await gateway_.waiters_.wait(scoped_id_, deadline_);
         continue;
       }
+      if (entry != nullptr && is_being_created_elsewhere(*entry)) {
+        const auto until = entry->held_since() + gateway_.options_.patience;
+        co_await gateway_.waiters_.wait(scoped_id_, std::min(deadline_, until));
+        continue;
+      }
       // A bound meeting, or a reservation whose request is over and left its outcome open: create
       // is idempotent, so asking the same node again is right in both cases.
-      auto response = entry == nullptr ? co_await claim() : co_await repeat(entry->meeting);
+      auto response = entry == nullptr ? co_await claim() : co_await repeat(entry->row());
       if (response) co_return std::move(*response);
     }
   } catch (const std::exception& error) {
@@ -78,10 +84,18 @@ boost::asio::awaitable<http::Response> Creation::run() {
 
 boost::asio::awaitable<std::optional<http::Response>> Creation::claim() {
   view::InFlight::Hold hold{gateway_.in_flight_, scoped_id_};
+  known_internal_id_.clear();
   auto reserved = co_await reserve();
   if (!reserved) co_return std::move(reserved.error());
   if (!*reserved) co_return std::nullopt;
   co_return co_await place(std::move(**reserved));
+}
+
+// The create of another instance is waited for as long as it usually takes; its outcome arrives by
+// the change feed. After that the other one may have died.
+bool Creation::is_being_created_elsewhere(const view::MeetingEntry& entry) const {
+  if (!gateway_.options_.shared_store || entry.phase() != MeetingPhase::reserved) return false;
+  return gateway_.options_.clock().steady - entry.held_since() < gateway_.options_.patience;
 }
 
 bool Creation::out_of_time() const {
@@ -89,13 +103,14 @@ bool Creation::out_of_time() const {
 }
 
 placement::Ranking Creation::rank() const {
-  const auto now = gateway_.options_.clock().wall;
+  const auto now = gateway_.options_.clock();
   auto candidates = gateway_.view_.candidates(now);
   if (!parent_backend_id_.empty()) {
     std::erase_if(candidates,
                   [&](const auto& each) { return each.backend_id != parent_backend_id_; });
   }
-  return placement::rank(candidates, demand_, gateway_.options_.policy, now);
+  for (auto& each : candidates) each.circuit_open = gateway_.nodes_.open(each.backend_id);
+  return placement::rank(candidates, demand_, gateway_.options_.policy, now.wall);
 }
 
 std::optional<node::Target> Creation::target_of(const std::string& backend_id) const {
@@ -110,7 +125,6 @@ Meeting Creation::choose(const placement::Ranking& ranking, WallTime now) const 
   row.meeting_id = meeting_id_;
   row.frontend_id = call_.frontend_id;
   row.backend_id = ranking.ranked.front().backend_id;
-  row.epoch = to_unix_milliseconds(now);
   row.owner = random_hex(16);
   row.name = call_.parameters.get("name");
   row.expected_size = demand_.expected_size;
@@ -136,14 +150,15 @@ boost::asio::awaitable<std::expected<std::optional<Meeting>, http::Response>> Cr
     const auto row = choose(ranking, now);
     // In the view at once: the next placement counts it, and a second create of this id waits.
     view.put(row);
+    fault_point("create/before-reserve");
     std::expected<store::ReserveOutcome, store::WriteError> outcome;
     try {
-      outcome =
-          co_await gateway_.store_.run([&row](store::Store& store) { return store.reserve(row); });
+      outcome = co_await gateway_.writes_.reserve(row);
     } catch (...) {
       view.erase_meeting(scoped_id_, row.epoch);
       throw;
     }
+    fault_point("create/after-reserve");
     if (outcome && outcome->won) {
       view.put(outcome->meeting);
       co_return std::move(outcome->meeting);
@@ -159,6 +174,7 @@ boost::asio::awaitable<std::expected<std::optional<Meeting>, http::Response>> Cr
 }
 
 boost::asio::awaitable<http::Response> Creation::place(Meeting reservation) {
+  reserved_here_ = true;
   for (;;) {
     const auto target = target_of(reservation.backend_id);
     const auto attempt = target ? co_await ask(*target) : Attempt::not_acted;
@@ -192,6 +208,13 @@ boost::asio::awaitable<http::Response> Creation::place(Meeting reservation) {
 
 boost::asio::awaitable<std::optional<http::Response>> Creation::repeat(Meeting meeting) {
   view::InFlight::Hold hold{gateway_.in_flight_, scoped_id_};
+  // Where another instance has ended or moved it meanwhile, its old node would make a new one.
+  co_await gateway_.look_up_again(scoped_id_);
+  const auto* now = gateway_.view_.meeting(scoped_id_);
+  if (now == nullptr || now->epoch() != meeting.epoch || now->phase() != meeting.phase) {
+    co_return std::nullopt;
+  }
+  known_internal_id_ = meeting.phase == MeetingPhase::bound ? meeting.internal_id : std::string();
   const auto target = target_of(meeting.backend_id);
   if (!target) co_return internal_failure(not_created, request_.id);
   switch (co_await ask(*target)) {
@@ -206,6 +229,12 @@ boost::asio::awaitable<std::optional<http::Response>> Creation::repeat(Meeting m
     case Attempt::not_acted:
     case Attempt::unknown:
       break;
+  }
+  // Whoever reserved the id may have moved on, or its node may have been given up, while we asked.
+  co_await gateway_.look_up_again(scoped_id_);
+  const auto* entry = gateway_.view_.meeting(scoped_id_);
+  if (entry == nullptr || entry->epoch() != meeting.epoch || entry->phase() != meeting.phase) {
+    co_return std::nullopt;
   }
   co_return internal_failure("The server of this meeting can not be reached at the moment.",
                              request_.id);
@@ -249,9 +278,10 @@ boost::asio::awaitable<void> Creation::release(const Meeting& reservation) {
 boost::asio::awaitable<std::optional<http::Response>> Creation::bind(const Meeting& row,
                                                                      const node::Target& target) {
   const auto now = gateway_.options_.clock().wall;
+  fault_point("create/before-bind");
   try {
-    auto bound = co_await gateway_.store_.run(
-        [&](store::Store& store) { return store.bind(scoped_id_, row.epoch, binding_, now); });
+    auto bound = co_await gateway_.writes_.bind(scoped_id_, row.epoch, binding_, now);
+    fault_point("create/after-bind");
     if (bound) {
       log::info("meeting created", {{"request_id", request_.id},
                                     {"meeting_id", scoped_id_},
@@ -261,6 +291,8 @@ boost::asio::awaitable<std::optional<http::Response>> Creation::bind(const Meeti
       co_return xml_response(std::move(answer_));
     }
   } catch (const store::StoreUnavailable& error) {
+    // What is known of a row of somebody else may be out of date: then this is a second meeting.
+    if (!reserved_here_) throw;
     // The reservation is durable and names this node: refresh binds it when the store is back.
     log::warn("meeting created, binding postponed",
               {{"request_id", request_.id}, {"reason", error.what()}});
@@ -276,7 +308,7 @@ boost::asio::awaitable<std::optional<http::Response>> Creation::bind(const Meeti
   // has been created again on the same node meanwhile, that meeting is not ours to end.
   co_await feed::synchronize(gateway_.store_, gateway_.view_, {scoped_id_});
   const auto* successor = gateway_.view_.meeting(scoped_id_);
-  if (successor == nullptr || successor->meeting.backend_id != target.backend_id) {
+  if (successor == nullptr || successor->backend_id() != target.backend_id) {
     co_await end_copy(target);
   }
   co_return std::nullopt;

@@ -56,6 +56,7 @@ class Creation {
   Meeting choose(const placement::Ranking& ranking, WallTime now) const;
   std::optional<node::Target> target_of(const std::string& backend_id) const;
   void accept(bbb::Answer& answer);
+  bool is_being_created_elsewhere(const view::MeetingEntry& entry) const;
   bool out_of_time() const;
 
   Gateway& gateway_;
@@ -69,8 +70,10 @@ class Creation {
   placement::Demand demand_;
   SteadyTime deadline_;
   std::string answer_;
-  bool node_has_it_ = false;  // the node refused because it holds the id already
-  store::Binding binding_;
+  bool reserved_here_ = false;     // the row of this id is ours
+  bool node_has_it_ = false;       // the node refused because it holds the id already
+  std::string known_internal_id_;  // of the bound meeting whose create is repeated
+  store::Binding binding_;  // of a repeated create that finds what is known: the internal id only
 };
 
 }  // namespace b3::gateway

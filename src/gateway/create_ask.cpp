@@ -1,4 +1,5 @@
 // The node's side of a create: what its answers, and its silence, mean.
+#include "base/fault_point.h"
 #include "base/log.h"
 #include "gateway/create.h"
 #include "gateway/replies.h"
@@ -6,17 +7,25 @@
 namespace b3::gateway {
 
 void Creation::accept(bbb::Answer& answer) {
-  auto meeting = answer.as_meeting();
-  binding_ = {std::move(meeting.internal_id), std::move(meeting.name), std::move(meeting.document)};
-  if (binding_.name.empty()) binding_.name = call_.parameters.get("name");
+  binding_ = {answer.text("internalMeetingID"), {}, {}};
+  // Nothing is bound then, and the document costs more than the rest of the call.
+  const bool known = !binding_.internal_id.empty() && binding_.internal_id == known_internal_id_;
+  if (!known) {
+    auto meeting = answer.as_meeting();
+    binding_ = {std::move(meeting.internal_id), std::move(meeting.name),
+                std::move(meeting.document)};
+    if (binding_.name.empty()) binding_.name = call_.parameters.get("name");
+  }
   answer.unscope_ids(call_.frontend_key);
   answer_ = answer.xml();
 }
 
 boost::asio::awaitable<Attempt> Creation::ask(const node::Target& target) {
+  fault_point("create/before-node-call");
   auto result = co_await gateway_.nodes_.call(
       target, {"create", call_.parameters, body_, content_type_, request_.id, {}},
       gateway_.options_.timeouts);
+  fault_point("create/after-node-call");
   if (!result) {
     log::warn("create failed at a backend", {{"request_id", request_.id},
                                              {"meeting_id", scoped_id_},

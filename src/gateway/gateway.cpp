@@ -45,8 +45,12 @@ Gateway::Gateway(store::Executor& store, view::View& view, view::InFlight& in_fl
       view_(view),
       in_flight_(in_flight),
       nodes_(nodes),
-      options_(std::move(options)) {
-  view_.on_meeting_changed([this](std::string_view scoped_id) { waiters_.notify(scoped_id); });
+      options_(std::move(options)),
+      writes_(store) {
+  view_.on_meeting_changed([this](std::string_view scoped_id) {
+    waiters_.notify(scoped_id);
+    listings_.forget_unused(options_.clock().steady);
+  });
 }
 
 bool Gateway::owns(std::string_view path) {
@@ -162,18 +166,21 @@ boost::asio::awaitable<http::Response> Gateway::dispatch(Exchange exchange, Call
 const view::MeetingEntry* Gateway::find(std::string_view frontend_id,
                                         std::string_view scoped_id) const {
   const auto* entry = view_.meeting(scoped_id);
-  return entry != nullptr && entry->meeting.frontend_id == frontend_id ? entry : nullptr;
+  return entry != nullptr && entry->frontend_id() == frontend_id ? entry : nullptr;
 }
 
 bool Gateway::may_be_behind(std::string_view scoped_id) const {
   if (!options_.shared_store) return false;
   const auto* entry = view_.meeting(scoped_id);
   if (entry == nullptr) return true;
-  return entry->meeting.phase == MeetingPhase::reserved && !in_flight_.contains(scoped_id);
+  return entry->phase() == MeetingPhase::reserved && !in_flight_.contains(scoped_id);
 }
 
 boost::asio::awaitable<void> Gateway::look_up(std::string scoped_id) {
-  if (!may_be_behind(scoped_id)) co_return;
+  if (may_be_behind(scoped_id)) co_await look_up_again(std::move(scoped_id));
+}
+
+boost::asio::awaitable<void> Gateway::look_up_again(std::string scoped_id) {
   try {
     co_await feed::synchronize(store_, view_, {std::move(scoped_id)});
   } catch (const store::StoreUnavailable& error) {

@@ -16,12 +16,14 @@
 
 #include "base/encoding.h"
 #include "gateway/authenticate.h"
+#include "gateway/listings.h"
 #include "gateway/pages.h"
 #include "gateway/waiters.h"
 #include "http/server.h"
 #include "node/node.h"
 #include "placement/placement.h"
 #include "store/executor.h"
+#include "store/grouped_writes.h"
 #include "token/retry.h"
 #include "view/in_flight.h"
 #include "view/view.h"
@@ -34,6 +36,8 @@ struct GatewayOptions {
   node::Timeouts probe_timeouts{milliseconds{1'500}, milliseconds{2'500}};  // reads with a fallback
   node::Timeouts end_timeouts{milliseconds{2'000}, milliseconds{5'000}};
   milliseconds create_deadline{45'000};  // all attempts and waits of one create
+  // How long a create waits for the outcome of the same create at another instance.
+  milliseconds patience{3'000};
   milliseconds waiting_page_lifetime{15 * 60'000};
   bool shared_store = false;  // other instances may know meetings that the view does not (yet)
   std::string retry_key;      // token::retry_key()
@@ -71,6 +75,7 @@ class Gateway {
   bool may_be_behind(std::string_view scoped_id) const;
   // Asks the store then. Nothing happens while it does not answer.
   Awaitable<void> look_up(std::string scoped_id);
+  Awaitable<void> look_up_again(std::string scoped_id);
 
   // join.cpp
   // The ..._now functions answer from the view and return false when that is not enough.
@@ -99,7 +104,7 @@ class Gateway {
   Awaitable<std::optional<http::Response>> end_on_node(const http::Request& request,
                                                        const TenantCall& call,
                                                        std::string backend_id,
-                                                       http::Response& answer);
+                                                       http::Response& answer, bool& node_knows);
 
   Awaitable<http::Response> dispatch(Exchange exchange, CallName name, TenantCall call);
 
@@ -109,6 +114,8 @@ class Gateway {
   node::Nodes& nodes_;
   GatewayOptions options_;
   Waiters waiters_;
+  Listings listings_;
+  store::GroupedWrites writes_;
 
   friend class Creation;
 };

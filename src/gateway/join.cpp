@@ -22,12 +22,10 @@ bool wants_xml(const bbb::Parameters& parameters) {
 
 // May people be sent to this node now? Its administrative state does not matter: a stopped
 // backend keeps serving the meetings it has.
-bool is_usable(const Backend& backend, WallTime now) {
-  if (backend.node_state == NodeState::error || backend.node_state == NodeState::stopped) {
-    return false;
-  }
-  return !backend.agent_heartbeat ||
-         now - *backend.agent_heartbeat <= placement::agent_silence_limit;
+bool is_usable(const view::BackendEntry& entry, SteadyTime now) {
+  const auto state = entry.backend.node_state;
+  if (state == NodeState::error || state == NodeState::stopped) return false;
+  return entry.agent_silence(now).value_or(milliseconds{0}) <= placement::agent_silence_limit;
 }
 
 }  // namespace
@@ -36,15 +34,15 @@ Gateway::JoinStep Gateway::plan_join(std::string_view frontend_id,
                                      std::string_view scoped_id) const {
   const auto* entry = find(frontend_id, scoped_id);
   if (entry == nullptr) return JoinStep::missing;
-  if (entry->meeting.phase != MeetingPhase::bound) return JoinStep::wait;
-  const auto* backend = view_.backend(entry->meeting.backend_id);
+  if (entry->phase() != MeetingPhase::bound) return JoinStep::wait;
+  const auto* backend = view_.backend(entry->backend_id());
   if (backend == nullptr) return JoinStep::wait;
-  return is_usable(backend->backend, options_.clock().wall) ? JoinStep::redirect : JoinStep::wait;
+  return is_usable(*backend, options_.clock().steady) ? JoinStep::redirect : JoinStep::wait;
 }
 
 void Gateway::write_redirect(const TenantCall& call, std::string_view scoped_id,
                              http::Response& response) {
-  const auto& backend = *view_.backend(view_.meeting(scoped_id)->meeting.backend_id);
+  const auto& backend = *view_.backend(view_.meeting(scoped_id)->backend_id());
   redirect(response, node::signed_url(backend.backend, backend.settings, "join",
                                       call.parameters.encode_with("meetingID", scoped_id)));
 }
@@ -139,7 +137,7 @@ boost::asio::awaitable<http::Response> Gateway::relay_join(const http::Request& 
                                                            TenantCall call) {
   const auto scoped_id = scope_ids(call);
   const auto* entry = find(call.frontend_id, scoped_id);
-  const auto* backend = entry ? view_.backend(entry->meeting.backend_id) : nullptr;
+  const auto* backend = entry ? view_.backend(entry->backend_id()) : nullptr;
   if (backend == nullptr) co_return meeting_not_found();
   const auto target = node::target_of(backend->backend, backend->settings);
   const auto key = call.frontend_key;

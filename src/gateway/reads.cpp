@@ -16,11 +16,8 @@ std::string running_answer(bool running) {
 // meeting has nobody in it as far as we know, where a moderator may have joined a second ago.
 bool Gateway::read_now(const TenantCall& call, http::Response& response, bool sure) {
   if (call.call == "getMeetings") {
-    std::vector<std::string_view> documents;
-    for (const auto* entry : view_.meetings_of_frontend(call.frontend_id)) {
-      if (entry->meeting.phase == MeetingPhase::bound) documents.push_back(entry->meeting.document);
-    }
-    write_xml(response, bbb::meetings_answer(documents, call.frontend_key));
+    write_xml(response, listings_.answer(view_, call.frontend_id, call.frontend_key,
+                                         options_.clock().steady));
     return true;
   }
   if (const auto problem = check_id(call)) {
@@ -30,10 +27,10 @@ bool Gateway::read_now(const TenantCall& call, http::Response& response, bool su
   const auto scoped_id = bbb::scope(call.frontend_key, call.parameters.get("meetingID"));
   if (!sure && may_be_behind(scoped_id)) return false;
   const auto* entry = find(call.frontend_id, scoped_id);
-  if (entry != nullptr && entry->meeting.phase == MeetingPhase::bound && !entry->meeting.running) {
+  if (entry != nullptr && entry->phase() == MeetingPhase::bound && !entry->running()) {
     return false;
   }
-  write_xml(response, running_answer(entry != nullptr && entry->meeting.running));
+  write_xml(response, running_answer(entry != nullptr && entry->running()));
   return true;
 }
 
@@ -41,10 +38,10 @@ boost::asio::awaitable<http::Response> Gateway::is_meeting_running(Exchange exch
                                                                    TenantCall call) {
   const auto scoped_id = scope_ids(call);
   const auto* entry = find(call.frontend_id, scoped_id);
-  const auto* backend = entry ? view_.backend(entry->meeting.backend_id) : nullptr;
+  const auto* backend = entry ? view_.backend(entry->backend_id()) : nullptr;
   if (backend == nullptr) co_return xml_response(running_answer(false));
   if (backend->backend.node_state == NodeState::error) {
-    co_return xml_response(running_answer(entry->meeting.running));
+    co_return xml_response(running_answer(entry->running()));
   }
   const auto target = node::target_of(backend->backend, backend->settings);
   auto result = co_await nodes_.call(
@@ -54,7 +51,7 @@ boost::asio::awaitable<http::Response> Gateway::is_meeting_running(Exchange exch
     co_return xml_response(running_answer(result->answer.text("running") == "true"));
   }
   entry = find(call.frontend_id, scoped_id);
-  co_return xml_response(running_answer(entry != nullptr && entry->meeting.running));
+  co_return xml_response(running_answer(entry != nullptr && entry->running()));
 }
 
 // Asks the node, because callers want to know who is in the meeting now; while the node can not
@@ -64,10 +61,10 @@ boost::asio::awaitable<http::Response> Gateway::get_meeting_info(Exchange exchan
   if (const auto problem = check_id(call)) co_return refuse(*problem);
   const auto scoped_id = scope_ids(call);
   const auto* entry = find(call.frontend_id, scoped_id);
-  if (entry == nullptr || entry->meeting.phase != MeetingPhase::bound) {
+  if (entry == nullptr || entry->phase() != MeetingPhase::bound) {
     co_return meeting_not_found();
   }
-  const auto* backend = view_.backend(entry->meeting.backend_id);
+  const auto* backend = view_.backend(entry->backend_id());
   if (backend != nullptr && backend->backend.node_state != NodeState::error) {
     const auto target = node::target_of(backend->backend, backend->settings);
     auto result = co_await nodes_.call(
@@ -85,7 +82,7 @@ boost::asio::awaitable<http::Response> Gateway::get_meeting_info(Exchange exchan
   }
   entry = find(call.frontend_id, scoped_id);
   if (entry == nullptr) co_return meeting_not_found();
-  auto answer = bbb::meeting_info_answer(entry->meeting.document, call.frontend_key);
+  auto answer = bbb::meeting_info_answer(entry->document(), call.frontend_key);
   if (!answer) {
     co_return internal_failure("The meeting can not be reached at the moment.",
                                exchange.request.id);

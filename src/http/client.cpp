@@ -1,20 +1,15 @@
 #include "http/client.h"
 
 #include <algorithm>
-#include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
-#include <boost/beast/core/error.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/string.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/read.hpp>
-#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/error.hpp>
 #include <map>
 #include <utility>
 
 #include "http/client_stream.h"
+#include "http/response_parser.h"
 
 namespace b3::http {
 
@@ -27,11 +22,12 @@ using Clock = std::chrono::steady_clock;
 namespace {
 
 constexpr auto as_awaitable_tuple = asio::as_tuple(asio::use_awaitable);
-constexpr std::uint32_t max_header_bytes = 64 * 1024;
 constexpr int max_interim_answers = 16;
+constexpr std::size_t read_size = 8 * 1024;
+constexpr std::size_t small_body_bytes = 64 * 1024;  // sent together with the head
 
 ClientFailure classify(const error_code& error) {
-  if (error == beast::error::timeout) return ClientFailure::timeout;
+  if (error == asio::error::timed_out) return ClientFailure::timeout;
   if (error == wire::error::body_limit) return ClientFailure::too_large;
   if (error == wire::error::end_of_stream || error == wire::error::partial_message) {
     return ClientFailure::broken;
@@ -70,15 +66,27 @@ bool is_token(std::string_view text) {
   });
 }
 
+// Both without branches per character, so that they vectorise.
+bool is_visible(std::string_view text) {
+  bool visible = true;
+  for (const char c : text) visible &= c > 0x20 && c < 0x7f;
+  return visible;
+}
+
+bool is_text(std::string_view text) {
+  bool clean = true;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    clean &= (byte >= 0x20 || byte == '\t') && byte != 0x7f;
+  }
+  return clean;
+}
+
 bool is_sendable(const ClientRequest& request) {
-  const auto is_visible = [](char c) { return c > 0x20 && c < 0x7f; };
-  const auto is_text = [](char c) {
-    return c == '\t' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f);
-  };
   return is_token(request.method) && request.target.starts_with('/') &&
-         std::ranges::all_of(request.target, is_visible) && !request.url.host.empty() &&
-         std::ranges::all_of(request.headers, [&](const Header& header) {
-           return is_token(header.name) && std::ranges::all_of(header.value, is_text);
+         is_visible(request.target) && !request.url.host.empty() &&
+         std::ranges::all_of(request.headers, [](const Header& header) {
+           return is_token(header.name) && is_text(header.value);
          });
 }
 
@@ -91,17 +99,23 @@ bool is_our_own(std::string_view name) {
       });
 }
 
+// With the body, if that is small.
 std::string head_of(const ClientRequest& request, const std::string& user_agent) {
-  std::string head = request.method + ' ' + request.target +
-                     " HTTP/1.1\r\nHost: " + request.url.authority() +
-                     "\r\nUser-Agent: " + user_agent + "\r\nConnection: keep-alive\r\n";
+  std::string head;
+  head.reserve(request.target.size() + 512);
+  head.append(request.method).append(" ").append(request.target).append(" HTTP/1.1\r\nHost: ");
+  head.append(request.url.authority()).append("\r\nUser-Agent: ").append(user_agent);
+  head += "\r\nConnection: keep-alive\r\n";
   for (const Header& header : request.headers) {
-    if (!is_our_own(header.name)) head += header.name + ": " + header.value + "\r\n";
+    if (is_our_own(header.name)) continue;
+    head.append(header.name).append(": ").append(header.value).append("\r\n");
   }
   if (!request.body.empty() || (request.method != "GET" && request.method != "HEAD")) {
     head += "Content-Length: " + std::to_string(request.body.size()) + "\r\n";
   }
-  return head += "\r\n";
+  head += "\r\n";
+  if (request.body.size() <= small_body_bytes) head += request.body;
+  return head;
 }
 
 // What became of one attempt on one connection.
@@ -113,53 +127,77 @@ struct Exchange {
   bool reusable = false;
 };
 
-using ResponseParser = wire::response_parser<wire::string_body>;
-
-void take_response(ResponseParser& parser, ClientResponse& response) {
-  auto message = parser.release();
-  response.status = static_cast<int>(message.result_int());
-  for (const auto& field : message) {
-    response.headers.push_back({std::string(field.name_string()), std::string(field.value())});
+// Both write and read try before they wait on a plain socket: most often there is no need to.
+template <typename Stream>
+asio::awaitable<error_code> write_all(Stream& stream, std::string_view bytes, std::size_t& sent) {
+  while (!bytes.empty()) {
+    error_code error;
+    std::size_t size = 0;
+    if constexpr (std::is_same_v<Stream, Socket>) {
+      size = stream.write_some(asio::buffer(bytes), error);
+      if (error == asio::error::would_block) {
+        std::tie(error) = co_await stream.async_wait(Socket::Side::write, as_awaitable_tuple);
+      }
+    } else {
+      std::tie(error, size) =
+          co_await stream.async_write_some(asio::buffer(bytes), as_awaitable_tuple);
+    }
+    sent += size;
+    bytes.remove_prefix(size);
+    if (error) co_return error;
   }
-  response.body = std::move(message.body());
+  co_return error_code();
+}
+
+// Until the parser is done. What is left over stays in `input`.
+template <typename Stream>
+asio::awaitable<error_code> read_answer(Stream& stream, InputBuffer& input,
+                                        ResponseParser& parser) {
+  for (;;) {
+    error_code error;
+    input.consume(parser.parse(input.view(), error));
+    if (error || parser.is_done()) co_return error;
+    const InputBuffer::Space space = input.prepare(read_size);
+    const asio::mutable_buffer buffer(space.data, space.size);
+    std::size_t size = 0;
+    if constexpr (std::is_same_v<Stream, Socket>) {
+      size = stream.read_some(buffer, error);
+      if (error == asio::error::would_block) {
+        std::tie(error) = co_await stream.async_wait(Socket::Side::read, as_awaitable_tuple);
+      }
+    } else {
+      std::tie(error, size) = co_await stream.async_read_some(buffer, as_awaitable_tuple);
+    }
+    input.commit(size);
+    if (error == asio::error::eof) co_return parser.parse_end();
+    if (error) co_return error;
+  }
 }
 
 template <typename Stream>
-asio::awaitable<Exchange> exchange_over(Stream& stream, const ClientRequest& request,
-                                        const std::string& head) {
+asio::awaitable<Exchange> exchange_over(ClientStream& connection, Stream& stream,
+                                        const ClientRequest& request, const std::string& head) {
   Exchange result;
-  const std::array<asio::const_buffer, 2> bytes{asio::buffer(head), asio::buffer(request.body)};
-  error_code write_error;
-  std::tie(write_error, result.sent) =
-      co_await asio::async_write(stream, bytes, as_awaitable_tuple);
-  result.error = write_error;
+  error_code write_error = co_await write_all(stream, head, result.sent);
+  if (!write_error && request.body.size() > small_body_bytes) {
+    write_error = co_await write_all(stream, request.body, result.sent);
+  }
+  result.error = write_error = connection.why(write_error);
   // A peer may refuse a body by answering and closing before it has read it all.
-  if (write_error == beast::error::timeout || (write_error && result.sent == 0)) co_return result;
+  if (write_error == asio::error::timed_out || (write_error && result.sent == 0)) co_return result;
 
-  beast::flat_buffer buffer;
   for (int interim = 0; interim <= max_interim_answers; ++interim) {
-    ResponseParser parser;
-    parser.header_limit(max_header_bytes);
-    parser.body_limit(request.max_body);
-    parser.skip(request.method == "HEAD");
-    std::size_t size = 0;
-    std::tie(result.error, size) =
-        co_await wire::async_read_header(stream, buffer, parser, as_awaitable_tuple);
-    result.answered = result.answered || size > 0 || buffer.size() > 0 || parser.got_some();
+    ResponseParser parser(result.response, request.method == "HEAD", request.max_body);
+    result.error = connection.why(co_await read_answer(stream, connection.input, parser));
+    result.answered = result.answered || parser.begun();
     if (result.error) break;
-    if (parser.get().result_int() / 100 == 1) {
+    if (result.response.status / 100 == 1) {
       // Nobody asked to switch protocols.
-      if (parser.get().result_int() == 101) break;
+      if (result.response.status == 101) break;
+      result.response = {};
       continue;
     }
-    if (!parser.is_done()) {
-      std::tie(result.error, size) =
-          co_await wire::async_read(stream, buffer, parser, as_awaitable_tuple);
-      if (result.error) break;
-    }
-    result.reusable =
-        !write_error && parser.keep_alive() && !parser.need_eof() && buffer.size() == 0;
-    take_response(parser, result.response);
+    result.reusable = !write_error && parser.leaves_open() && connection.input.empty();
     co_return result;
   }
   if (!result.error) result.error = wire::error::bad_status;
@@ -195,7 +233,8 @@ struct Client::State {
       : loop(the_loop),
         options(std::move(the_options)),
         tls(make_tls_context(options.ca_file)),
-        resolver(the_loop) {}
+        resolver(the_loop),
+        deadlines(std::make_shared<Deadlines>(the_loop)) {}
 
   static asio::awaitable<Result> send(std::shared_ptr<State> self, ClientRequest request);
   asio::awaitable<Result> attempt(const ClientRequest& request, bool& sent);
@@ -207,6 +246,7 @@ struct Client::State {
   const ClientOptions options;
   asio::ssl::context tls;
   Resolver resolver;
+  const std::shared_ptr<Deadlines> deadlines;
   std::map<std::string, std::vector<StreamPointer>> idle;  // oldest first
   Clock::time_point last_drop = Clock::now();
 };
@@ -228,7 +268,7 @@ StreamPointer Client::State::take_idle(const std::string& origin) {
 void Client::State::keep(const std::string& origin, StreamPointer stream) {
   std::vector<StreamPointer>& streams = idle[origin];
   if (streams.size() >= options.idle_per_origin) return;
-  stream->tcp.expires_never();
+  stream->expires_never();
   stream->idle_since = Clock::now();
   streams.push_back(std::move(stream));
 }
@@ -251,15 +291,15 @@ asio::awaitable<Result> Client::State::attempt(const ClientRequest& request, boo
   StreamPointer stream = take_idle(origin);
   for (bool fresh = stream == nullptr;; fresh = true) {
     if (fresh) {
-      auto opened = co_await open_stream(loop, resolver, tls, request.url,
+      auto opened = co_await open_stream(loop, deadlines, resolver, tls, request.url,
                                          Clock::now() + request.connect_timeout);
       if (!opened) co_return std::unexpected(opened.error());
       stream = std::move(*opened);
     }
-    stream->tcp.expires_after(request.response_timeout);
+    stream->expires_at(Clock::now() + request.response_timeout);
     const bool sent_before = std::exchange(sent, true);
-    Exchange exchange = stream->tls ? co_await exchange_over(*stream->tls, request, head)
-                                    : co_await exchange_over(stream->tcp, request, head);
+    Exchange exchange = stream->tls ? co_await exchange_over(*stream, *stream->tls, request, head)
+                                    : co_await exchange_over(*stream, *stream->tcp, request, head);
     sent = sent_before || exchange.sent > 0;
     if (!exchange.error) {
       if (exchange.reusable) keep(origin, std::move(stream));

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
-#include <boost/asio/write.hpp>
 #include <utility>
 
 #include "base/log.h"
@@ -16,24 +15,10 @@ using boost::system::error_code;
 namespace {
 
 constexpr std::size_t head_read_size = 4 * 1024;
-constexpr std::size_t body_read_size = 32 * 1024;
-// Unread bodies up to this size are read to keep the connection; larger ones end it.
-constexpr std::size_t discarded_body_bytes = 64 * 1024;
 // Answers to pipelined requests are collected up to this size before they are written.
 constexpr std::size_t collected_output_bytes = 64 * 1024;
 constexpr std::size_t kept_output_bytes = 256 * 1024;
 constexpr std::chrono::milliseconds linger_time{2'000};
-
-std::string remote_address_of(const LoopSocket& socket) {
-  error_code error;
-  const auto endpoint = socket.remote_endpoint(error);
-  if (error) return {};
-  const asio::ip::address address = endpoint.address();
-  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
-    return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string();
-  }
-  return address.to_string();
-}
 
 Response plain_text(int status, std::string_view text) {
   Response response;
@@ -61,9 +46,10 @@ Response answer_to_exception(const Request& request, std::exception_ptr exceptio
 
 }  // namespace
 
-Connection::Connection(std::shared_ptr<Shop> shop, LoopSocket socket)
-    : shop_(std::move(shop)), socket_(std::move(socket)) {
-  request_.request.remote_address = remote_address_of(socket_);
+Connection::Connection(std::shared_ptr<Shop> shop, asio::io_context& loop, int descriptor,
+                       std::string remote_address)
+    : shop_(std::move(shop)), socket_(loop, descriptor) {
+  request_.request.remote_address = std::move(remote_address);
   next_ = shop_->first;
   if (next_ != nullptr) next_->previous_ = this;
   shop_->first = this;
@@ -85,19 +71,18 @@ void Connection::begin_deadline(std::chrono::milliseconds time) {
 void Connection::expire() {
   end_deadline();
   expired_ = true;
-  error_code ignored;
-  socket_.cancel(ignored);
+  socket_.cancel();
 }
 
+// A request may be on its way: closing at once would reset it.
 void Connection::drain() {
-  closing_ = true;
-  if (between_requests_) stop();
+  if (!between_requests_) return;
+  deadline_ = std::min(deadline_, shop_->deadline_in(shop_->limits.drain_grace));
 }
 
 void Connection::stop() {
   closing_ = stopped_ = true;
-  error_code ignored;
-  socket_.close(ignored);
+  socket_.close();
 }
 
 asio::mutable_buffer Connection::read_space(std::size_t wanted) {
@@ -108,15 +93,11 @@ asio::mutable_buffer Connection::read_space(std::size_t wanted) {
 LoopTask<void> Connection::run() {
   const auto self = shared_from_this();
   try {
-    error_code error;
-    socket_.set_option(asio::ip::tcp::no_delay(true), error);
-    socket_.non_blocking(true, error);
-    if (!error) co_await serve();
+    co_await serve();
   } catch (const std::exception& error) {
     log::error("connection failed", {{"error", error.what()}});
   }
-  error_code ignored;
-  socket_.close(ignored);
+  socket_.close();
 }
 
 void Connection::begin_request() {
@@ -129,46 +110,100 @@ LoopTask<void> Connection::serve() {
   begin_request();
   begin_deadline(shop_->limits.header_timeout);
   between_requests_ = true;
+  todo_ = Next::step;
   while (!stopped_) {
-    const Step step = parser_->parse_head(input_.view());
-    input_.consume(step.consumed);
-    if (step.progress == Progress::refused) {
-      refuse(parser_->refusal());
-    } else if (step.progress == Progress::more) {
-      if (!write_available()) co_return;
-      if (has_output() && !co_await write_rest<LoopExecutor>()) co_return;
-      if (closing_ && !parser_->head_begun()) co_return;
-      begin_waiting();
-      const auto [error, size] =
-          co_await socket_.async_read_some(read_space(head_read_size), as_loop_tuple);
-      if (!error) {
-        input_.commit(size);
-        continue;
-      }
-      if (!expired_ || !parser_->head_begun()) co_return;
-      refuse({408, "request timeout"});
-    } else if (is_body_too_large()) {
-      refuse({413, "request body too large"});
-    } else {
-      between_requests_ = false;
-      end_deadline();
-      shop_->ids.next(request_.request.id);
-      continue_owed_ = parser_->expects_continue() && request_.request.has_body;
-      if (!answer_at_once() && !co_await answer_slowly()) co_return;
-      if (!append_answer()) break;
-      if (!closing_ && !parser_->body_done() && !co_await discard_body()) co_return;
-      if (output_.size() > collected_output_bytes && !co_await write_rest<LoopExecutor>()) {
+    switch (todo_) {
+      case Next::step:
+        todo_ = step();
+        break;
+      case Next::wait:
+        todo_ = co_await wait_for_head();
+        break;
+      case Next::write:
+        if (!co_await write_rest<LoopExecutor>()) co_return;
+        todo_ = Next::step;
+        break;
+      case Next::answer:
+        if (!co_await answer_slowly()) co_return;
+        todo_ = conclude_answer();
+        break;
+      case Next::discard:
+        if (!co_await discard_body()) co_return;
+        if (!closing_) begin_request();
+        todo_ = closing_ ? Next::finish : Next::step;
+        break;
+      case Next::finish:
+        if (!write_available()) co_return;
+        if (has_output() && !co_await write_rest<LoopExecutor>()) co_return;
+        if (linger_ || !input_.empty()) co_await close_lingering(linger_time);
         co_return;
-      }
+      case Next::close:
+        co_return;
     }
-    if (closing_) break;
-    begin_request();
   }
-  if (!write_available()) co_return;
-  if (has_output() && !co_await write_rest<LoopExecutor>()) co_return;
-  if (linger_ || !input_.empty()) co_await close_lingering();
 }
 
+Connection::Next Connection::step() {
+  for (;;) {
+    const Step head = parser_->parse_head(input_.view());
+    input_.consume(head.consumed);
+    if (head.progress == Progress::refused) return refuse(parser_->refusal());
+    if (head.progress == Progress::done) {
+      const Next next = answer_head();
+      if (next != Next::step) return next;
+      continue;
+    }
+    if (!write_available()) return Next::close;
+    if (has_output()) return Next::write;
+    begin_waiting();
+    error_code error;
+    input_.commit(socket_.read_some(read_space(head_read_size), error));
+    if (error == asio::error::would_block) return Next::wait;
+    if (error) return Next::close;
+  }
+}
+
+Connection::Next Connection::answer_head() {
+  if (is_body_too_large()) return refuse({413, "request body too large"});
+  between_requests_ = false;
+  end_deadline();
+  shop_->ids.next(request_.request.id);
+  continue_owed_ = parser_->expects_continue() && request_.request.has_body;
+  return answer_at_once() ? conclude_answer() : Next::answer;
+}
+
+Connection::Next Connection::conclude_answer() {
+  if (!append_answer()) return Next::finish;
+  if (!closing_ && !parser_->body_done()) return Next::discard;
+  if (closing_) return Next::finish;
+  begin_request();
+  return output_.size() > collected_output_bytes ? Next::write : Next::step;
+}
+
+bool Connection::on_readable() {
+  try {
+    todo_ = step();
+  } catch (const std::exception& error) {
+    log::error("connection failed", {{"error", error.what()}});
+    todo_ = Next::close;
+  }
+  return todo_ == Next::wait && !stopped_;
+}
+
+// on_readable() steps while this waits, so that most requests never wake the coroutine.
+LoopTask<Connection::Next> Connection::wait_for_head() {
+  todo_ = Next::step;
+  socket_.set_fast_path(this);
+  const auto [error] = co_await socket_.async_wait(Socket::Side::read, as_loop_tuple);
+  socket_.set_fast_path(nullptr);
+  if (!error) co_return todo_;
+  if (!expired_) co_return Next::close;
+  if (parser_->head_begun()) co_return refuse({408, "request timeout"});
+  if (shop_->draining) co_await close_lingering(shop_->limits.drain_grace);
+  co_return Next::close;
+}
+
+// For the client: idle between two requests or within a head.
 void Connection::begin_waiting() {
   if (!parser_->head_begun()) {
     if (!between_requests_) begin_deadline(shop_->limits.idle_timeout);
@@ -245,7 +280,7 @@ bool Connection::append_answer() {
   return true;
 }
 
-void Connection::refuse(const Refusal& refusal) {
+Connection::Next Connection::refuse(const Refusal& refusal) {
   end_deadline();
   shop_->ids.next(request_.request.id);
   closing_ = true;
@@ -256,65 +291,7 @@ void Connection::refuse(const Refusal& refusal) {
                    .request_id = request_.request.id,
                    .head = request_.request.method == "HEAD",
                    .close = true});
-}
-
-asio::awaitable<std::expected<std::string, BodyError>> Connection::read_all(std::size_t limit) {
-  std::string body;
-  if (body_taken_) co_return std::unexpected(BodyError::broken);
-  body_taken_ = true;
-  limit = std::min(limit, shop_->limits.body_bytes);
-  const std::size_t announced = parser_->announced_length().value_or(0);
-  if (announced > limit) co_return std::unexpected(BodyError::too_large);
-  body.reserve(std::min<std::size_t>(announced, 1024 * 1024));
-  if (std::exchange(continue_owed_, false) && input_.empty()) {
-    output_ += "HTTP/1.1 100 Continue\r\n\r\n";
-    if (!co_await write_rest<asio::any_io_executor>()) {
-      co_return std::unexpected(BodyError::broken);
-    }
-  }
-  begin_deadline(shop_->limits.body_timeout);
-  for (;;) {
-    const Step step = parser_->parse_body(input_.view(), &body, limit);
-    input_.consume(step.consumed);
-    if (step.progress != Progress::more) {
-      end_deadline();
-      if (step.progress == Progress::done) co_return body;
-      co_return std::unexpected(parser_->refusal().status == 413 ? BodyError::too_large
-                                                                 : BodyError::broken);
-    }
-    const auto [error, size] = co_await socket_.async_read_some(
-        read_space(body_read_size), asio::as_tuple(asio::use_awaitable));
-    if (error || expired_) {
-      end_deadline();
-      co_return std::unexpected(expired_ ? BodyError::timeout : BodyError::broken);
-    }
-    input_.commit(size);
-  }
-}
-
-// After the answer to a request whose body nobody wanted; false when the connection is done for.
-LoopTask<bool> Connection::discard_body() {
-  begin_deadline(shop_->limits.body_timeout);
-  for (;;) {
-    const Step step = parser_->parse_body(input_.view(), nullptr, discarded_body_bytes);
-    input_.consume(step.consumed);
-    if (step.progress == Progress::done) {
-      end_deadline();
-      co_return true;
-    }
-    if (step.progress == Progress::refused) {
-      closing_ = linger_ = true;
-      co_return true;
-    }
-    if (has_output()) {
-      if (!co_await write_rest<LoopExecutor>()) co_return false;
-      begin_deadline(shop_->limits.body_timeout);
-    }
-    const auto [error, size] =
-        co_await socket_.async_read_some(read_space(body_read_size), as_loop_tuple);
-    if (error || expired_) co_return false;
-    input_.commit(size);
-  }
+  return Next::finish;
 }
 
 bool Connection::write_available() {
@@ -322,7 +299,7 @@ bool Connection::write_available() {
     error_code error;
     written_ += socket_.write_some(
         asio::buffer(output_.data() + written_, output_.size() - written_), error);
-    if (error == asio::error::would_block || error == asio::error::try_again) return true;
+    if (error == asio::error::would_block) return true;
     if (error) return false;
   }
   written_ = 0;
@@ -344,26 +321,14 @@ asio::awaitable<bool, Executor> Connection::write_rest() {
       begin_deadline(shop_->limits.write_timeout);
     }
     const auto [error] = co_await socket_.async_wait(
-        LoopSocket::wait_write, asio::as_tuple(asio::use_awaitable_t<Executor>{}));
+        Socket::Side::write, asio::as_tuple(asio::use_awaitable_t<Executor>{}));
     if (error || expired_) co_return false;
   }
   end_deadline();
   co_return true;
 }
 
-// Lets the client read the answer before the unread rest of its request resets the connection
-// (RFC 9112 section 9.6).
-LoopTask<void> Connection::close_lingering() {
-  error_code error;
-  socket_.shutdown(LoopSocket::shutdown_send, error);
-  begin_deadline(std::min(linger_time, shop_->limits.body_timeout));
-  while (!error && !expired_) {
-    input_.consume(input_.view().size());
-    const auto [failure, size] =
-        co_await socket_.async_read_some(read_space(body_read_size), as_loop_tuple);
-    error = failure;
-    input_.commit(size);
-  }
-}
+template LoopTask<bool> Connection::write_rest<LoopExecutor>();
+template asio::awaitable<bool> Connection::write_rest<asio::any_io_executor>();
 
 }  // namespace b3::http

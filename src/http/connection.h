@@ -3,9 +3,8 @@
 #pragma once
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/basic_stream_socket.hpp>
+#include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cstdint>
 #include <limits>
@@ -18,14 +17,12 @@
 #include "http/request_parser.h"
 #include "http/response_writer.h"
 #include "http/server.h"
+#include "http/socket.h"
 
 namespace b3::http {
 
-// The concrete executor: any_io_executor's indirection costs more than parsing a request.
-using LoopExecutor = boost::asio::io_context::executor_type;
 template <typename T>
 using LoopTask = boost::asio::awaitable<T, LoopExecutor>;
-using LoopSocket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, LoopExecutor>;
 inline constexpr auto as_loop_tuple =
     boost::asio::as_tuple(boost::asio::use_awaitable_t<LoopExecutor>{});
 
@@ -50,16 +47,20 @@ struct Shop {
   void close_expired();
 };
 
-class Connection final : public BodyReader, public std::enable_shared_from_this<Connection> {
+class Connection final : public BodyReader,
+                         private Socket::FastPath,
+                         public std::enable_shared_from_this<Connection> {
  public:
-  Connection(std::shared_ptr<Shop> shop, LoopSocket socket);
+  // Takes an accepted, non-blocking descriptor, also when it throws.
+  Connection(std::shared_ptr<Shop> shop, boost::asio::io_context& loop, int descriptor,
+             std::string remote_address);
   ~Connection() override;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
   // Until the connection is closed. Does not throw.
   LoopTask<void> run();
-  // Ends it now if it is between two requests, otherwise after the running one.
+  // Ends it after its next answer, or after ServerLimits::drain_grace without a request.
   void drain();
   void stop();
   Connection* next() const { return next_; }
@@ -70,22 +71,32 @@ class Connection final : public BodyReader, public std::enable_shared_from_this<
  private:
   friend struct Shop;
   static constexpr std::uint64_t no_deadline = std::numeric_limits<std::uint64_t>::max();
+  // Unread bodies up to this size are read to keep the connection; larger ones end it.
+  static constexpr std::size_t discarded_body_bytes = 64 * 1024;
 
   void begin_request();
   void begin_deadline(std::chrono::milliseconds time);
   void end_deadline() { deadline_ = no_deadline; }
   void expire();
 
+  // What serve() has to do next because it takes waiting.
+  enum class Next { step, wait, write, answer, discard, finish, close };
+
   LoopTask<void> serve();
-  // Waits for the client: idle between two requests or within a head.
+  // Goes on as far as that is possible without waiting: the whole way for most requests.
+  Next step();
+  Next answer_head();
+  Next conclude_answer();
+  bool on_readable() override;  // while serve() waits for a head
+  LoopTask<Next> wait_for_head();
   void begin_waiting();
   bool is_body_too_large() const;
   bool answer_at_once();
   LoopTask<bool> answer_slowly();
   bool append_answer();
-  void refuse(const Refusal& refusal);
+  Next refuse(const Refusal& refusal);
   LoopTask<bool> discard_body();
-  LoopTask<void> close_lingering();
+  LoopTask<void> close_lingering(std::chrono::milliseconds time);
 
   // Writes what the socket takes without waiting; false when the connection is broken.
   bool write_available();
@@ -95,7 +106,7 @@ class Connection final : public BodyReader, public std::enable_shared_from_this<
   boost::asio::mutable_buffer read_space(std::size_t wanted);
 
   const std::shared_ptr<Shop> shop_;
-  LoopSocket socket_;
+  Socket socket_;
   Connection* previous_ = nullptr;
   Connection* next_ = nullptr;
   std::uint64_t deadline_ = no_deadline;
@@ -103,6 +114,7 @@ class Connection final : public BodyReader, public std::enable_shared_from_this<
   bool between_requests_ = false;
   bool closing_ = false;  // after the current answer
   bool stopped_ = false;
+  Next todo_ = Next::step;
   bool linger_ = false;  // the client may still be sending
   bool body_taken_ = false;
   bool continue_owed_ = false;  // the client waits for "100 Continue" before it sends the body

@@ -13,8 +13,10 @@ namespace {
 
 using Failure = boost::beast::http::error;
 
-bool is_visible_ascii(char c) {
-  return c > 0x20 && c < 0x7f;
+bool is_visible_ascii(std::string_view text) {
+  bool visible = true;
+  for (const char c : text) visible &= c > 0x20 && c < 0x7f;  // without branches: it vectorises
+  return visible;
 }
 
 bool starts_with_ignoring_case(std::string_view text, std::string_view prefix) {
@@ -154,7 +156,7 @@ void RequestParser::refuse(int status, std::string_view reason, Error& error) {
 
 // RFC 9112 section 3.2: origin-form is kept, absolute-form reduced to it.
 bool RequestParser::set_target(std::string_view raw) {
-  if (!std::ranges::all_of(raw, is_visible_ascii)) return false;
+  if (!is_visible_ascii(raw)) return false;
   std::string& target = target_.request.target;
   if (raw.starts_with('/')) {
     target.assign(raw);

@@ -1,11 +1,17 @@
 #include "http/server.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 #include <ctime>
 #include <deque>
@@ -65,14 +71,21 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
   State(asio::io_context& the_loop, Handler& handler, ServerLimits limits)
       : loop(the_loop), ticker(the_loop), shop(std::make_shared<Shop>(handler, limits)) {}
 
+  struct Listener {
+    Acceptor acceptor;
+    bool inherited = false;
+  };
+
   void open(const std::string& address);
-  LoopTask<void> accept_from(Acceptor& acceptor);
-  void serve(LoopSocket socket);
+  void adopt(int descriptor);
+  LoopTask<void> accept_from(Listener& listener);
+  int accept_all(int listening);
+  void serve(int descriptor, const sockaddr_storage& peer);
   void keep_ticking();
   void close_listeners();
 
   asio::io_context& loop;
-  std::deque<Acceptor> acceptors;  // stay in place while their coroutines use them
+  std::deque<Listener> listeners;  // stay in place while their coroutines use them
   Timer ticker;
   bool ticking = false;
   bool closed = false;
@@ -100,16 +113,52 @@ error_code listen_on(Acceptor& acceptor, const tcp::endpoint& endpoint) {
 }
 
 // Errors of accept(2) that concern one connection only; after others it is tried again later.
-bool is_about_one_connection(const error_code& error) {
-  return error == asio::error::connection_aborted || error == asio::error::connection_reset ||
-         error == asio::error::interrupted || error.value() == EPROTO;
+bool is_about_one_connection(int error) {
+  return error == ECONNABORTED || error == ECONNRESET || error == EINTR || error == EPROTO;
+}
+
+std::string address_of(const sockaddr_storage& peer) {
+  if (peer.ss_family == AF_INET) {
+    const auto& four = reinterpret_cast<const sockaddr_in&>(peer);
+    return asio::ip::address_v4(ntohl(four.sin_addr.s_addr)).to_string();
+  }
+  if (peer.ss_family != AF_INET6) return {};
+  const auto& six = reinterpret_cast<const sockaddr_in6&>(peer);
+  asio::ip::address_v6::bytes_type bytes;
+  std::copy(std::begin(six.sin6_addr.s6_addr), std::end(six.sin6_addr.s6_addr), bytes.begin());
+  const asio::ip::address_v6 address(bytes, six.sin6_scope_id);
+  if (!address.is_v4_mapped()) return address.to_string();
+  return asio::ip::make_address_v4(asio::ip::v4_mapped, address).to_string();
+}
+
+[[noreturn]] void refuse_to_adopt(int error) {
+  throw std::system_error(error, std::system_category(), "cannot use the inherited socket");
+}
+
+// The protocol of a listening TCP socket.
+tcp protocol_of(int descriptor) {
+  sockaddr_storage name{};
+  socklen_t size = sizeof name;
+  if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&name), &size) != 0) {
+    refuse_to_adopt(errno);
+  }
+  int type = 0, listening = 0;
+  size = sizeof type;
+  if (::getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &size) != 0 ||
+      ::getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) != 0) {
+    refuse_to_adopt(errno);
+  }
+  const bool is_tcp = name.ss_family == AF_INET || name.ss_family == AF_INET6;
+  if (!is_tcp || type != SOCK_STREAM || listening == 0) refuse_to_adopt(EINVAL);
+  return name.ss_family == AF_INET ? tcp::v4() : tcp::v6();
 }
 
 }  // namespace
 
 void Server::State::open(const std::string& text) {
   const ListenAddress address = parse_listen_address(text);
-  Acceptor& acceptor = acceptors.emplace_back(loop.get_executor());
+  Listener& listener = listeners.emplace_back(Acceptor(loop.get_executor()));
+  Acceptor& acceptor = listener.acceptor;
   error_code error;
   if (address.host.empty()) {
     error = listen_on(acceptor, {asio::ip::address_v6::any(), address.port});
@@ -122,33 +171,66 @@ void Server::State::open(const std::string& text) {
         resolver.resolve(address.host, std::to_string(address.port), tcp::resolver::passive, error);
     if (!error) error = listen_on(acceptor, found.begin()->endpoint());
   }
+  if (!error) acceptor.native_non_blocking(true, error);
   if (error) {
-    acceptors.pop_back();
+    listeners.pop_back();
     throw std::system_error(std::error_code(error), "cannot listen on " + text);
   }
-  asio::co_spawn(loop.get_executor(), accept_from(acceptor), asio::detached);
+  asio::co_spawn(loop.get_executor(), accept_from(listener), asio::detached);
 }
 
-LoopTask<void> Server::State::accept_from(Acceptor& acceptor) {
+void Server::State::adopt(int descriptor) {
+  const tcp protocol = protocol_of(descriptor);
+  Listener& listener = listeners.emplace_back(Acceptor(loop.get_executor()), true);
+  error_code error;
+  listener.acceptor.assign(protocol, descriptor, error);
+  if (!error) listener.acceptor.native_non_blocking(true, error);
+  if (error) {
+    listeners.pop_back();
+    refuse_to_adopt(error.value());
+  }
+  asio::co_spawn(loop.get_executor(), accept_from(listener), asio::detached);
+}
+
+LoopTask<void> Server::State::accept_from(Listener& listener) {
   const auto self = shared_from_this();
+  Acceptor& acceptor = listener.acceptor;
   while (acceptor.is_open()) {
-    auto [error, socket] = co_await acceptor.async_accept(as_loop_tuple);
+    co_await acceptor.async_wait(Acceptor::wait_read, as_loop_tuple);
     if (!acceptor.is_open()) co_return;
-    if (!error) {
-      serve(std::move(socket));
-    } else if (!is_about_one_connection(error)) {
-      log::warn("accept failed", {{"error", error.message()}});
-      Timer pause(loop.get_executor(), 100ms);
-      co_await pause.async_wait(as_loop_tuple);
+    const int error = accept_all(acceptor.native_handle());
+    if (error == EAGAIN || error == EWOULDBLOCK) continue;
+    log::warn("accept failed", {{"error", std::system_category().message(error)}});
+    Timer pause(loop.get_executor(), 100ms);
+    co_await pause.async_wait(as_loop_tuple);
+  }
+}
+
+// Until the queue is empty (EAGAIN) or something is wrong; returns the error.
+int Server::State::accept_all(int listening) {
+  for (;;) {
+    sockaddr_storage peer{};
+    socklen_t size = sizeof peer;
+    const int descriptor = ::accept4(listening, reinterpret_cast<sockaddr*>(&peer), &size,
+                                     SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (descriptor >= 0) {
+      serve(descriptor, peer);
+    } else if (!is_about_one_connection(errno)) {
+      return errno;
     }
   }
 }
 
-void Server::State::serve(LoopSocket socket) {
-  if (shop->connections >= shop->limits.connections) return;  // closes it
+void Server::State::serve(int descriptor, const sockaddr_storage& peer) {
+  if (shop->connections >= shop->limits.connections) {
+    ::close(descriptor);
+    return;
+  }
+  const int on = 1;
+  ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   try {
     if (shop->connections == 0) shop->renew_date();
-    const auto connection = std::make_shared<Connection>(shop, std::move(socket));
+    const auto connection = std::make_shared<Connection>(shop, loop, descriptor, address_of(peer));
     asio::co_spawn(loop.get_executor(), connection->run(), asio::detached);
     keep_ticking();
   } catch (const std::exception& error) {
@@ -173,9 +255,14 @@ void Server::State::keep_ticking() {
   });
 }
 
+// close() would leave a descriptor that other processes share registered with the loop's epoll.
 void Server::State::close_listeners() {
-  error_code ignored;
-  for (Acceptor& acceptor : acceptors) acceptor.close(ignored);
+  for (Listener& listener : listeners) {
+    if (!listener.acceptor.is_open()) continue;
+    error_code error;
+    const int descriptor = listener.acceptor.release(error);
+    if (!error) ::close(descriptor);
+  }
 }
 
 Server::Server(asio::io_context& loop, Handler& handler, ServerLimits limits)
@@ -189,13 +276,22 @@ void Server::listen(const std::string& address) {
   state_->open(address);
 }
 
+void Server::adopt(int descriptor) {
+  state_->adopt(descriptor);
+}
+
 std::uint16_t Server::port() const {
   error_code error;
-  if (state_->acceptors.empty()) return 0;
-  return state_->acceptors.front().local_endpoint(error).port();
+  if (state_->listeners.empty()) return 0;
+  return state_->listeners.front().acceptor.local_endpoint(error).port();
 }
 
 void Server::drain() {
+  for (State::Listener& listener : state_->listeners) {
+    const bool own = listener.acceptor.is_open() && !listener.inherited;
+    // Closing the socket would reset who waits in its queue.
+    if (own) state_->accept_all(listener.acceptor.native_handle());
+  }
   state_->close_listeners();
   state_->shop->draining = true;
   for (Connection* each = state_->shop->first; each != nullptr; each = each->next()) each->drain();

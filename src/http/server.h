@@ -23,6 +23,8 @@ struct ServerLimits {
   std::chrono::milliseconds body_timeout{30'000};    // the whole body
   std::chrono::milliseconds idle_timeout{75'000};    // between requests
   std::chrono::milliseconds write_timeout{30'000};
+  // After drain() idle connections stay open for so long: a request may be on its way.
+  std::chrono::milliseconds drain_grace{1'000};
 };
 
 enum class BodyError { too_large, timeout, broken };
@@ -59,8 +61,13 @@ class Server {
   // "127.0.0.1:42353", "[::1]:0", ":8080" (all addresses). Throws std::system_error or
   // std::invalid_argument with a clear text.
   void listen(const std::string& address);
+  // Serves a listening TCP socket that somebody else opened (activation.h) and takes it over.
+  // Throws std::system_error when it is none.
+  void adopt(int descriptor);
   std::uint16_t port() const;  // of the first listener
-  // Closes listeners and idle connections; running requests finish and their connections close.
+  // Accepts no more. What waits in the queue of an own listener is still served; an adopted one
+  // leaves its queue to the next process. Every further answer closes its connection; idle
+  // connections close after ServerLimits::drain_grace.
   void drain();
   std::size_t open_connections() const;
   std::size_t running_requests() const;

@@ -224,6 +224,59 @@ TEST_CASE("drain lets running requests finish") {
   CHECK(busy.is_closed());
 }
 
+TEST_CASE("after drain a request on an idle connection is still answered, and told to go") {
+  TestHandler handler;
+  RunningServer server(handler);
+  RawClient idle(server.port);
+  REQUIRE(idle.send(get("/now?1")));
+  CHECK_FALSE(contains(idle.read_response().head, "Connection: close"));
+  server.call([&] {
+    server.server.drain();
+    return true;
+  });
+  REQUIRE(idle.send(get("/now?2") + get("/now?3")));
+  const RawResponse response = idle.read_response();
+  CHECK(response.body == "GET /now?2");
+  CHECK(contains(response.head, "Connection: close"));
+  CHECK(idle.is_closed());
+}
+
+TEST_CASE("after drain idle connections end in order, and not before their grace") {
+  TestHandler handler;
+  ServerLimits limits;
+  limits.drain_grace = 120ms;
+  RunningServer server(handler, limits);
+  RawClient idle(server.port);
+  REQUIRE(idle.send(get("/now")));
+  CHECK(idle.read_response().status == 200);
+  const auto start = std::chrono::steady_clock::now();
+  server.call([&] {
+    server.server.drain();
+    return true;
+  });
+  CHECK(idle.is_closed());
+  CHECK(std::chrono::steady_clock::now() - start >= 120ms);
+  // Only the server's side is closed: what comes now does not make it reset the connection.
+  CHECK(idle.send(get("/now")));
+  CHECK(idle.is_closed());
+  idle.close();
+  CHECK(server.wait_until([&] { return server.server.open_connections() == 0; }));
+}
+
+TEST_CASE("drain serves who is in the queue already") {
+  TestHandler handler;
+  RunningServer server(handler);
+  std::unique_ptr<RawClient> queued;
+  server.call([&] {  // while this runs, nobody accepts
+    queued = std::make_unique<RawClient>(server.port);
+    queued->send(get("/now"));
+    server.server.drain();
+    return true;
+  });
+  CHECK(queued->read_response().body == "GET /now");
+  CHECK(queued->is_closed());
+}
+
 TEST_CASE("stop closes everything") {
   TestHandler handler;
   RunningServer server(handler);

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/log.h"
 #include "base/url.h"
 #include "bbb/checksum.h"
 
@@ -146,16 +147,57 @@ std::string signed_url(const Backend& backend, const BackendSettings& settings,
   return join_url(backend.host, settings.checksum, backend.secret, call, query);
 }
 
+bool Nodes::open(std::string_view backend_id) const {
+  const auto found = breakers_.find(backend_id);
+  return found != breakers_.end() && found->second.is_open(clock_().steady);
+}
+
+void Nodes::note(const std::string& backend_id, bool is_poll, Breaker::Admission admission,
+                 const CallResult& result) {
+  const bool reached = result || result.error().failure == CallFailure::garbage;
+  if (reached) {
+    breakers_.erase(backend_id);
+  } else if (!is_poll && breakers_[backend_id].note_failure(admission, clock_().steady)) {
+    log::warn("calls to a backend do not get through",
+              {{"backend_id", backend_id}, {"reason", result.error().detail}});
+    if (observer_) observer_(backend_id);
+  }
+}
+
 asio::awaitable<std::expected<NodeAnswer, CallError>> Nodes::call(
     Target target, Call call, std::optional<Timeouts> timeouts) {
+  const bool is_poll = call.is_poll;
+  auto admission = Breaker::Admission::passed;
+  if (const auto found = breakers_.find(target.backend_id); found != breakers_.end() && !is_poll) {
+    admission = found->second.admit(clock_().steady);
+  }
+  if (admission == Breaker::Admission::refused) {
+    co_return std::unexpected(
+        CallError{CallFailure::not_sent,
+                  fmt::format("{} to {}: not tried, the last calls did not get through", call.name,
+                              target.backend_id),
+                  0});
+  }
+  try {
+    auto result = co_await send(target, std::move(call), timeouts.value_or(timeouts_));
+    note(target.backend_id, is_poll, admission, result);
+    co_return result;
+  } catch (...) {
+    const auto found = breakers_.find(target.backend_id);
+    if (found != breakers_.end()) found->second.note_nothing(admission);
+    throw;
+  }
+}
+
+asio::awaitable<std::expected<NodeAnswer, CallError>> Nodes::send(const Target& target, Call call,
+                                                                  Timeouts timeouts) {
   std::expected<Url, std::string> base = parse_url(target.base_url);
   if (!base) {
     co_return std::unexpected(
         CallError{CallFailure::not_sent,
                   fmt::format("address of {}: {}", target.backend_id, base.error()), 0});
   }
-  http::ClientRequest request =
-      to_request(target, call, std::move(*base), timeouts.value_or(timeouts_));
+  http::ClientRequest request = to_request(target, call, std::move(*base), timeouts);
   const auto response = co_await sender_.send(std::move(request));
   if (!response) {
     co_return std::unexpected(CallError{

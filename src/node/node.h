@@ -4,15 +4,19 @@
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <expected>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/encoding.h"
+#include "base/time.h"
 #include "bbb/answer.h"
 #include "bbb/query.h"
 #include "http/client.h"
 #include "model/backend.h"
+#include "node/breaker.h"
 
 namespace b3::node {
 
@@ -37,6 +41,9 @@ struct Call {
   std::string content_type;  // of the body
   std::string request_id;    // sent as X-Request-ID
   std::string accept_language;
+  // A poll finds out whether the node is there, so no breaker keeps it from trying, and its failure
+  // is judged by the refresh. That it got through closes the breaker.
+  bool is_poll = false;
 };
 
 // base URL + call + signed query. Signed URLs go to browsers on join and nowhere else.
@@ -48,7 +55,7 @@ std::string signed_url(const Backend& backend, const BackendSettings& settings,
                        std::string_view call, std::string_view query);
 
 enum class CallFailure {
-  not_sent,   // refused, unreachable, TLS: the node cannot have seen the call
+  not_sent,   // refused, unreachable, TLS, breaker open: the node cannot have seen the call
   no_answer,  // sent, but timed out or broke off: the node may have acted on it
   garbage,    // answered, but not with BBB XML (HTTP error pages, truncated XML, too large)
 };
@@ -64,16 +71,34 @@ struct NodeAnswer {
 };
 
 // The shell around an http::Sender, which must outlive it. Event loop thread only.
+//
+// Each backend has a circuit breaker (node/breaker.h): while it is open, calls fail as not_sent.
 class Nodes {
  public:
-  Nodes(http::Sender& sender, Timeouts timeouts) : sender_(sender), timeouts_(timeouts) {}
+  Nodes(http::Sender& sender, Timeouts timeouts, std::function<Now()> clock = read_clocks)
+      : sender_(sender), timeouts_(timeouts), clock_(std::move(clock)) {}
 
   boost::asio::awaitable<std::expected<NodeAnswer, CallError>> call(
       Target target, Call call, std::optional<Timeouts> timeouts = {});
 
+  // Would calls fail at once now?
+  bool open(std::string_view backend_id) const;
+  // Called when the calls to a backend begin to fail at once; may make no calls itself.
+  void on_open(std::function<void(std::string_view backend_id)> observer) {
+    observer_ = std::move(observer);
+  }
+
  private:
+  using CallResult = std::expected<NodeAnswer, CallError>;
+  boost::asio::awaitable<CallResult> send(const Target& target, Call call, Timeouts timeouts);
+  void note(const std::string& backend_id, bool is_poll, Breaker::Admission admission,
+            const CallResult& result);
+
   http::Sender& sender_;
   Timeouts timeouts_;
+  std::function<Now()> clock_;
+  std::function<void(std::string_view)> observer_;
+  std::map<std::string, Breaker, std::less<>> breakers_;  // by backend id; none: closed
 };
 
 }  // namespace b3::node

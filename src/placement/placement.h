@@ -23,8 +23,11 @@ struct Candidate {
   AdminState admin_state = AdminState::init;
   NodeState node_state = NodeState::init;
   std::string last_error;
-  std::optional<WallTime> agent_heartbeat;
-  bool synced = false;  // a refresh has succeeded at least once
+  // How long its agent has said nothing, on the steady clock; absent for a node without an agent.
+  std::optional<milliseconds> agent_silence;
+  bool synced = false;             // a refresh has succeeded at least once
+  Health health = Health::usable;  // what counts: the operator's word, else the evidence
+  bool circuit_open = false;       // calls to it fail at once at the moment; see node/breaker.h
   std::vector<std::string> tags;
   std::optional<std::int64_t> max_meetings;
   std::optional<std::int64_t> max_attendees;
@@ -47,8 +50,11 @@ struct Demand {
 enum class Rejection {
   admin_state,   // the operator does not want new meetings there
   not_synced,    // never seen alive
+  given_up,      // its meetings may be elsewhere by now
   unhealthy,     // node state is not ready
-  agent_silent,  // its agent's heartbeat is older than 5 s
+  avoided,       // it answers, but not well enough
+  circuit_open,  // the last calls to it did not get through
+  agent_silent,  // its agent's last heartbeat was more than 5 s ago
   missing_tags,
   max_meetings,
   max_attendees,

@@ -32,9 +32,8 @@ std::vector<std::string_view> missing_tags(const Candidate& candidate, const Dem
   return missing;
 }
 
-// A heartbeat from the future counts as fresh: clocks of nodes and balancers differ.
-bool is_silent(const Candidate& candidate, WallTime now) {
-  return candidate.agent_heartbeat && *candidate.agent_heartbeat < now - agent_silence_limit;
+bool is_silent(const Candidate& candidate) {
+  return candidate.agent_silence && *candidate.agent_silence > agent_silence_limit;
 }
 
 // The load the candidate would have with the new meeting, where that is too much. An idle node
@@ -56,34 +55,35 @@ struct Reason {
   std::string detail;
 };
 
-std::optional<Reason> reason_against(const Candidate& candidate, const Demand& demand,
-                                     WallTime now) {
-  if (candidate.admin_state != AdminState::ready) {
-    return Reason{Rejection::admin_state,
-                  fmt::format("administratively {}", to_string(candidate.admin_state))};
-  }
-  if (std::ranges::find(demand.tried, candidate.backend_id) != demand.tried.end()) {
-    return Reason{Rejection::already_tried, "already refused this request"};
-  }
+// What the node is like, whatever it is to be used for.
+std::optional<Reason> reason_against_node(const Candidate& candidate) {
   if (!candidate.synced) {
     return Reason{Rejection::not_synced, with_last_error("never seen alive", candidate)};
+  }
+  if (candidate.health == Health::given_up) {
+    return Reason{Rejection::given_up, with_last_error("given up", candidate)};
   }
   if (candidate.node_state != NodeState::ready) {
     return Reason{
         Rejection::unhealthy,
         with_last_error(fmt::format("node state {}", to_string(candidate.node_state)), candidate)};
   }
-  if (is_silent(candidate, now)) {
+  if (candidate.health == Health::avoided) {
+    return Reason{Rejection::avoided, "avoided, no new meetings for now"};
+  }
+  if (candidate.circuit_open) {
+    return Reason{Rejection::circuit_open, "the last calls to it did not get through"};
+  }
+  if (is_silent(candidate)) {
     return Reason{Rejection::agent_silent,
                   fmt::format("agent silent for {:.1f} s, allowed are {} s",
-                              double((now - *candidate.agent_heartbeat).count()) / 1000,
+                              double(candidate.agent_silence->count()) / 1000,
                               agent_silence_limit.count() / 1000)};
   }
-  if (const auto missing = missing_tags(candidate, demand); !missing.empty()) {
-    return Reason{
-        Rejection::missing_tags,
-        fmt::format("lacks tag{} {}", missing.size() > 1 ? "s" : "", fmt::join(missing, ", "))};
-  }
+  return std::nullopt;
+}
+
+std::optional<Reason> reason_against_size(const Candidate& candidate, const Demand& demand) {
   if (candidate.max_meetings && candidate.meetings >= *candidate.max_meetings) {
     return Reason{
         Rejection::max_meetings,
@@ -97,6 +97,23 @@ std::optional<Reason> reason_against(const Candidate& candidate, const Demand& d
   return std::nullopt;
 }
 
+std::optional<Reason> reason_against(const Candidate& candidate, const Demand& demand) {
+  if (candidate.admin_state != AdminState::ready) {
+    return Reason{Rejection::admin_state,
+                  fmt::format("administratively {}", to_string(candidate.admin_state))};
+  }
+  if (std::ranges::find(demand.tried, candidate.backend_id) != demand.tried.end()) {
+    return Reason{Rejection::already_tried, "already refused this request"};
+  }
+  if (auto reason = reason_against_node(candidate)) return reason;
+  if (const auto missing = missing_tags(candidate, demand); !missing.empty()) {
+    return Reason{
+        Rejection::missing_tags,
+        fmt::format("lacks tag{} {}", missing.size() > 1 ? "s" : "", fmt::join(missing, ", "))};
+  }
+  return reason_against_size(candidate, demand);
+}
+
 }  // namespace
 
 std::string_view to_string(Rejection rejection) {
@@ -105,8 +122,14 @@ std::string_view to_string(Rejection rejection) {
       return "admin_state";
     case Rejection::not_synced:
       return "not_synced";
+    case Rejection::given_up:
+      return "health_given_up";
     case Rejection::unhealthy:
       return "unhealthy";
+    case Rejection::avoided:
+      return "health_avoided";
+    case Rejection::circuit_open:
+      return "circuit_open";
     case Rejection::agent_silent:
       return "agent_silent";
     case Rejection::missing_tags:
@@ -121,8 +144,8 @@ std::string_view to_string(Rejection rejection) {
   return "unknown";
 }
 
-std::optional<Rejected> reject(const Candidate& candidate, const Demand& demand, WallTime now) {
-  auto reason = reason_against(candidate, demand, now);
+std::optional<Rejected> reject(const Candidate& candidate, const Demand& demand, WallTime) {
+  auto reason = reason_against(candidate, demand);
   if (!reason) return std::nullopt;
   return Rejected{candidate.backend_id, candidate.host, reason->rejection,
                   std::move(reason->detail)};

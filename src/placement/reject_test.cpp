@@ -83,14 +83,30 @@ TEST_CASE("a long error is cut between characters") {
 
 TEST_CASE("an agent is silent after more than five seconds") {
   auto candidate = healthy();
-  candidate.agent_heartbeat = now - milliseconds{5'000};
+  candidate.agent_silence = milliseconds{5'000};
   CHECK(verdict(candidate) == "");
-  candidate.agent_heartbeat = now - milliseconds{5'001};
+  candidate.agent_silence = milliseconds{5'001};
   CHECK(verdict(candidate) == "agent_silent: agent silent for 5.0 s, allowed are 5 s");
-  candidate.agent_heartbeat = now - milliseconds{90'400};
+  candidate.agent_silence = milliseconds{90'400};
   CHECK(verdict(candidate) == "agent_silent: agent silent for 90.4 s, allowed are 5 s");
-  candidate.agent_heartbeat = now + std::chrono::hours{24};
+  candidate.agent_silence.reset();
   CHECK(verdict(candidate) == "");
+}
+
+TEST_CASE("an avoided node gets nothing new, and neither does one that was given up") {
+  auto candidate = healthy();
+  candidate.health = Health::avoided;
+  CHECK(verdict(candidate) == "health_avoided: avoided, no new meetings for now");
+  candidate.health = Health::given_up;
+  CHECK(verdict(candidate) == "health_given_up: given up");
+  candidate.last_error = "connection refused";
+  CHECK(verdict(candidate) == "health_given_up: given up; last error: connection refused");
+}
+
+TEST_CASE("a node that calls do not get through to is left out between polls") {
+  auto candidate = healthy();
+  candidate.circuit_open = true;
+  CHECK(verdict(candidate) == "circuit_open: the last calls to it did not get through");
 }
 
 TEST_CASE("every required tag must be there, exactly as written") {
@@ -147,7 +163,9 @@ TEST_CASE("the first reason in order is the one told") {
   candidate.admin_state = AdminState::stopped;
   candidate.synced = false;
   candidate.node_state = NodeState::error;
-  candidate.agent_heartbeat = now - std::chrono::hours{1};
+  candidate.health = Health::given_up;
+  candidate.circuit_open = true;
+  candidate.agent_silence = std::chrono::hours{1};
   candidate.meetings = candidate.attendees = 100;
   candidate.max_meetings = candidate.max_attendees = 1;
   Demand demand{.required_tags = {"x"}, .tried = {"node-1"}};
@@ -159,10 +177,16 @@ TEST_CASE("the first reason in order is the one told") {
   demand.tried.clear();
   CHECK(reason() == Rejection::not_synced);
   candidate.synced = true;
+  CHECK(reason() == Rejection::given_up);
+  candidate.health = Health::avoided;
   CHECK(reason() == Rejection::unhealthy);
   candidate.node_state = NodeState::ready;
+  CHECK(reason() == Rejection::avoided);
+  candidate.health = Health::usable;
+  CHECK(reason() == Rejection::circuit_open);
+  candidate.circuit_open = false;
   CHECK(reason() == Rejection::agent_silent);
-  candidate.agent_heartbeat = now;
+  candidate.agent_silence = milliseconds{0};
   CHECK(reason() == Rejection::missing_tags);
   candidate.tags = {"x"};
   CHECK(reason() == Rejection::max_meetings);

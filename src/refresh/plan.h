@@ -6,7 +6,7 @@
 
 #include <cstdint>
 #include <functional>
-#include <set>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +26,9 @@ struct Poll {
 };
 
 struct Plan {
+  // Bound rows whose node has replaced the meeting under the same id: bound to the new one before
+  // anything else. `changed` has them too.
+  std::vector<store::Store::BindRequest> followed;
   std::vector<store::SeenMeeting> changed;
   std::vector<Meeting> adopted;
   std::vector<store::RefreshResult::Lost> lost;
@@ -36,17 +39,34 @@ struct Plan {
   };
   std::vector<Expired> expired;           // reservations whose node turned out not to have them
   std::vector<std::string> ended_copies;  // scoped ids to end on this node
+  bool stale_left = false;  // the node lists a meeting of ours that is over or elsewhere
 };
+
+// What is to be done with meetings of our tenants that have no row.
+enum class Strays {
+  adopt,
+  // Of a node that was given up and is back: those that were detached and nobody has taken the
+  // place of come back, the others are ended.
+  adopt_detached,
+  // Of a node that the operator gives up: only what is known to be over is ended.
+  leave,
+};
+
+using Tombstones = std::map<std::string, store::TombstoneKind, std::less<>>;  // by internal id
 
 struct PlanInput {
   const view::View& view;
   const Poll& poll;
-  const std::set<std::string, std::less<>>& tombstones;    // internal ids ended, by this node
+  const Tombstones& tombstones;                            // of this node
   const std::function<bool(std::string_view)>& in_flight;  // is a create of this id running here?
-  WallTime now;
+  Now now;
   milliseconds reservation_timeout;
+  Strays strays = Strays::adopt;
 };
 
 Plan make_plan(const PlanInput& input);
+
+// Does the plan for this poll depend on tombstones? Most do not.
+bool needs_tombstones(const view::View& view, const Poll& poll);
 
 }  // namespace b3::refresh

@@ -1,68 +1,10 @@
-#include "refresh/plan.h"
-
 #include <doctest/doctest.h>
+
+#include "refresh/plan_fixture_test.h"
 
 using namespace b3;
 using namespace b3::refresh;
-
-namespace {
-
-const WallTime now = from_unix_milliseconds(1'800'000'000'000);
-
-struct Fixture {
-  view::View view;
-  Poll poll;
-  std::set<std::string, std::less<>> tombstones;
-  std::set<std::string, std::less<>> creating;
-
-  Fixture() {
-    Frontend frontend;
-    frontend.id = "f1";
-    frontend.key = "moodle";
-    frontend.secret = "s";
-    view.put(frontend);
-    for (const char* id : {"b1", "b2"}) {
-      Backend backend;
-      backend.id = id;
-      backend.host = std::string("http://") + id + "/";
-      view.put(backend);
-    }
-    poll.backend_id = "b1";
-  }
-
-  Meeting row(std::string id, MeetingPhase phase = MeetingPhase::bound) {
-    Meeting meeting;
-    meeting.scoped_id = "moodle~" + id;
-    meeting.meeting_id = id;
-    meeting.frontend_id = "f1";
-    meeting.backend_id = "b1";
-    meeting.phase = phase;
-    meeting.epoch = 7;
-    meeting.owner = "owner";
-    if (phase == MeetingPhase::bound) meeting.internal_id = id + "-internal";
-    meeting.reserved_at = now;
-    return meeting;
-  }
-
-  static bbb::NodeMeeting listed(std::string id) {
-    bbb::NodeMeeting meeting;
-    meeting.scoped_id = "moodle~" + id;
-    meeting.internal_id = id + "-internal";
-    return meeting;
-  }
-
-  // The poll starts now, as far as the view is concerned.
-  void start_poll() { poll.view_version = view.version(); }
-
-  Plan plan(WallTime at = now) {
-    const std::function<bool(std::string_view)> in_flight = [this](std::string_view id) {
-      return creating.contains(id);
-    };
-    return make_plan({view, poll, tombstones, in_flight, at, milliseconds{60'000}});
-  }
-};
-
-}  // namespace
+using namespace b3::refresh::test;
 
 TEST_CASE_FIXTURE(Fixture, "a bound meeting that its node does not list is lost") {
   view.put(row("math"));
@@ -114,14 +56,14 @@ TEST_CASE_FIXTURE(Fixture, "a running create is left alone") {
   poll.meetings = {listed("math")};
   CHECK(plan().changed.empty());
   poll.meetings.clear();
-  CHECK(plan(now + seconds{3600}).expired.empty());
+  CHECK(plan(seconds{3600}).expired.empty());
 }
 
 TEST_CASE_FIXTURE(Fixture, "a reservation expires only after its time and only by a later poll") {
   view.put(row("math", MeetingPhase::reserved));
   start_poll();
-  CHECK(plan(now + seconds{60}).expired.empty());
-  const auto result = plan(now + seconds{61});
+  CHECK(plan(seconds{60}).expired.empty());
+  const auto result = plan(seconds{61});
   REQUIRE(result.expired.size() == 1);
   CHECK(result.expired[0].owner == "owner");
   CHECK(result.lost.empty());
@@ -158,7 +100,7 @@ TEST_CASE_FIXTURE(Fixture, "meetings of nobody are not adopted") {
 
 TEST_CASE_FIXTURE(Fixture, "an ended meeting that is still listed is ended, not adopted") {
   start_poll();
-  tombstones.insert("math-internal");
+  bury("math-internal");
   poll.meetings = {listed("math")};
   const auto result = plan();
   CHECK(result.adopted.empty());
@@ -227,15 +169,43 @@ TEST_CASE_FIXTURE(Fixture, "an unchanged meeting is not written") {
   CHECK(plan().changed.size() == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a meeting that its node replaced under the same id is lost") {
+TEST_CASE_FIXTURE(Fixture, "the poll that sees a meeting replaced under its id follows it") {
   view.put(row("math"));
   start_poll();
   auto successor = listed("math");
   successor.internal_id = "math-second";
+  successor.counts.participants = 4;
   poll.meetings = {successor};
+  CHECK(needs_tombstones(view, poll));
+  const auto result = plan();
+  CHECK(result.lost.empty());
+  REQUIRE(result.followed.size() == 1);
+  CHECK(result.followed[0].scoped_id == "moodle~math");
+  CHECK(result.followed[0].epoch == 7);
+  CHECK(result.followed[0].binding.internal_id == "math-second");
+  REQUIRE(result.changed.size() == 1);
+  CHECK(result.changed[0].internal_id == "math-second");
+  CHECK(result.changed[0].counts.participants == 4);
+}
+
+TEST_CASE_FIXTURE(Fixture, "an ended meeting is not followed, and neither is one without an id") {
+  view.put(row("math"));
+  start_poll();
+  auto other = listed("math");
+  SUBCASE("ended") {
+    other.internal_id = "math-ended";
+    bury("math-ended");
+    poll.meetings = {other};
+    CHECK(plan().ended_copies == std::vector<std::string>{"moodle~math"});
+  }
+  SUBCASE("without an id") {
+    other.internal_id.clear();
+    poll.meetings = {other};
+  }
   const auto result = plan();
   REQUIRE(result.lost.size() == 1);
   CHECK(result.lost[0].internal_id == "math-internal");
+  CHECK(result.followed.empty());
   CHECK(result.changed.empty());
 }
 
@@ -243,7 +213,7 @@ TEST_CASE_FIXTURE(Fixture,
                   "a meeting bound again to its old copy is refreshed in spite of a tombstone") {
   view.put(row("math"));
   start_poll();
-  tombstones.insert("math-internal");
+  bury("math-internal");
   poll.meetings = {listed("math")};
   poll.meetings[0].counts.participants = 2;
   const auto result = plan();
@@ -254,9 +224,20 @@ TEST_CASE_FIXTURE(Fixture,
 TEST_CASE_FIXTURE(Fixture, "a reservation is not kept alive by an ended meeting of its id") {
   view.put(row("math", MeetingPhase::reserved));
   start_poll();
-  tombstones.insert("math-internal");
+  bury("math-internal");
   poll.meetings = {listed("math")};
   CHECK(plan().changed.empty());
   CHECK(plan().expired.empty());
-  CHECK(plan(now + seconds{61}).expired.size() == 1);
+  CHECK(plan(seconds{61}).expired.size() == 1);
+}
+
+// -- clocks ----------------------------------------------------------------------------------
+
+TEST_CASE_FIXTURE(Fixture, "a step of the wall clock neither expires a reservation nor keeps it") {
+  view.put(row("math", MeetingPhase::reserved));
+  start_poll();
+  for (const auto step : {std::chrono::hours{-1}, std::chrono::hours{1}}) {
+    CHECK(plan_at({now.wall + step, now.steady + seconds{60}}).expired.empty());
+    CHECK(plan_at({now.wall + step, now.steady + seconds{61}}).expired.size() == 1);
+  }
 }

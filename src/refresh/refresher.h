@@ -1,4 +1,5 @@
-// Polls every backend, keeps store and view in step with what the nodes say.
+// Polls the backends whose lease this instance holds, keeps store and view in step with what the
+// nodes say, and judges how far each is to be trusted.
 //
 // Owned by the daemon; event loop thread only. At most one poll per backend is in flight; a slow
 // or dead node delays nobody else.
@@ -6,14 +7,17 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
-#include <expected>
 #include <functional>
 #include <map>
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
+#include <string_view>
 
 #include "base/timer.h"
+#include "health/health.h"
+#include "lease/leases.h"
 #include "node/node.h"
 #include "refresh/plan.h"
 #include "store/executor.h"
@@ -25,6 +29,7 @@ namespace b3::refresh {
 struct RefreshOptions {
   milliseconds interval{5'000};  // between the end of one poll and the start of the next, +-10 %
   node::Timeouts timeouts{milliseconds{3'000}, milliseconds{10'000}};
+  health::Thresholds thresholds;
   milliseconds reservation_timeout{60'000};
   milliseconds tombstone_lifetime{24 * 60 * 60'000};
   milliseconds change_lifetime{10 * 60'000};  // of the change feed
@@ -36,30 +41,65 @@ class Refresher {
  public:
   // All of them must outlive the Refresher. Makes the view remember erasures.
   Refresher(boost::asio::io_context& loop, store::Executor& store, view::View& view,
-            const view::InFlight& in_flight, node::Nodes& nodes, RefreshOptions options);
+            const view::InFlight& in_flight, node::Nodes& nodes, const lease::Leases& leases,
+            RefreshOptions options);
 
   void start();
   // No new polls; running ones end by themselves.
   void stop();
-  std::size_t running() const { return polling_.size(); }
+  std::size_t running() const { return polling_.size() + (keeps_house_ ? 1 : 0); }
+  // The next poll of this backend is due at once, where it is ours.
+  void poll_now(std::string_view backend_id);
 
  private:
   template <class T>
   using Awaitable = boost::asio::awaitable<T>;
 
+  // What is kept of a backend while its lease is held.
+  struct Watched {
+    SteadyTime due{};
+    SteadyTime written{};  // last write; epoch: what the view has may not be in the store
+    health::Record record;
+    std::optional<Health> forced;  // as last noticed
+  };
+  // A poll that was answered.
+  struct Visit {
+    Backend before;
+    node::Target target;
+    Poll poll;
+    health::Contact contact;
+    std::chrono::microseconds latency{};
+    health::Standing standing{};  // before it
+    health::Record record{};      // before it
+  };
+
   Awaitable<void> supervise();
+  void start_due_poll(const Backend& backend, SteadyTime now);
   Awaitable<void> refresh(std::string backend_id);
   Awaitable<void> refresh_once(const std::string& backend_id);
-  Awaitable<void> record_failure(const Backend& before, std::string reason, milliseconds latency);
-  Awaitable<void> record(const Backend& before, Poll poll, std::chrono::microseconds latency,
-                         const node::Target& target);
-  // `result` holds what is known of the node's health already.
-  Awaitable<void> record_meetings(const Backend& before, Poll poll, store::RefreshResult result,
-                                  const node::Target& target);
+
+  Awaitable<void> record_failure(const Backend& before, health::Contact contact,
+                                 milliseconds latency);
+  Awaitable<void> record(Visit visit);
+  // `result` holds what is known of the node already.
+  Awaitable<void> record_meetings(const Visit& visit, store::RefreshResult result);
+  Awaitable<Plan> plan(const Visit& visit, Now now);
+  Awaitable<store::RefreshOutcome> write(const store::RefreshResult& result,
+                                         const std::vector<store::Store::BindRequest>& followed,
+                                         Now now);
+  void apply(const store::RefreshResult& result, store::RefreshOutcome outcome, WallTime now);
   Awaitable<void> release(std::vector<Plan::Expired> expired);
   Awaitable<void> end_copies(const node::Target& target, std::vector<std::string> scoped_ids);
+
+  health::Assessment judge(const view::BackendEntry& entry, const health::Record& record,
+                           const health::Standing& before, const health::Contact& contact,
+                           bool nothing_stale, SteadyTime now) const;
+  Strays strays_of(const Visit& visit) const;
+  Awaitable<void> detach_if_given_up(const std::string& backend_id);
+  Awaitable<void> give_up(const std::string& backend_id, std::string reason);
+
+  Awaitable<void> keep_house();
   Awaitable<void> remove_if_decommissioned(const std::string& backend_id);
-  void apply(const store::RefreshResult& result, store::RefreshOutcome outcome, WallTime now);
   milliseconds jittered_interval();
 
   boost::asio::io_context& loop_;
@@ -67,14 +107,15 @@ class Refresher {
   view::View& view_;
   const view::InFlight& in_flight_;
   node::Nodes& nodes_;
+  const lease::Leases& leases_;
   RefreshOptions options_;
   Timer timer_;
   std::minstd_rand random_;
-  std::map<std::string, SteadyTime> due_;       // by backend id
-  std::map<std::string, SteadyTime> written_;   // last write of an otherwise unchanged backend
-  std::set<std::string, std::less<>> polling_;  // backend ids
-  SteadyTime pruned_{};
-  std::uint64_t erasures_known_ = 0;  // View::version() at the last pruning
+  std::map<std::string, Watched, std::less<>> watched_;  // by backend id
+  std::set<std::string, std::less<>> polling_;           // backend ids
+  std::optional<SteadyTime> house_kept_;
+  bool keeps_house_ = false;
+  std::uint64_t erasures_known_ = 0;  // View::version() when house was kept last
   bool stopped_ = false;
 };
 

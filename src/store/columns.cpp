@@ -16,6 +16,7 @@ std::string backend_columns(Dialect dialect) {
       "backends.id, backends.host, backends.secret, backends.settings, backends.load_factor, "
       "backends.admin_state, backends.node_state, backends.last_error, "
       "backends.latency_microseconds, backends.meetings_count, backends.attendees_count, "
+      "backends.forced_health, backends.health, backends.health_reason, "
       "{}, {}, {}, {}",
       time_column(dialect, "backends.agent_heartbeat"), time_column(dialect, "backends.synced_at"),
       time_column(dialect, "backends.created_at"), time_column(dialect, "backends.updated_at"));
@@ -34,8 +35,7 @@ std::string meeting_columns(Dialect dialect) {
 
 std::string tombstone_columns(Dialect dialect) {
   return fmt::format(
-      "tombstones.internal_id, tombstones.scoped_id, tombstones.backend_id, "
-      "{}",
+      "tombstones.internal_id, tombstones.scoped_id, tombstones.backend_id, tombstones.kind, {}",
       time_column(dialect, "tombstones.ended_at"));
 }
 
@@ -47,7 +47,17 @@ Enum known(std::optional<Enum> value, const char* column) {
   throw StoreCorrupt(fmt::format("the database holds an unknown {}", column));
 }
 
+std::optional<TombstoneKind> parse_tombstone_kind(std::string_view text) {
+  if (text == "ended") return TombstoneKind::ended;
+  if (text == "detached") return TombstoneKind::detached;
+  return std::nullopt;
+}
+
 }  // namespace
+
+std::string_view to_string(TombstoneKind kind) {
+  return kind == TombstoneKind::ended ? "ended" : "detached";
+}
 
 Frontend read_frontend(Row& row) {
   RowReader reader{row};
@@ -77,6 +87,11 @@ Backend read_backend(Row& row) {
   backend.latency_microseconds = reader.integer();
   backend.meetings_count = reader.integer();
   backend.attendees_count = reader.integer();
+  if (const auto forced = reader.optional_text()) {
+    backend.forced_health = known(parse_health(*forced), "forced health");
+  }
+  backend.health = known(parse_health(reader.text()), "health");
+  backend.health_reason = reader.text();
   backend.agent_heartbeat = reader.optional_time();
   backend.synced_at = reader.optional_time();
   backend.created_at = reader.time();
@@ -117,6 +132,7 @@ Tombstone read_tombstone(Row& row) {
   tombstone.internal_id = reader.text();
   tombstone.scoped_id = reader.text();
   tombstone.backend_id = reader.text();
+  tombstone.kind = known(parse_tombstone_kind(reader.text()), "tombstone kind");
   tombstone.ended_at = reader.time();
   return tombstone;
 }

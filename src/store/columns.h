@@ -16,6 +16,8 @@ std::string backend_columns(Dialect dialect);
 std::string meeting_columns(Dialect dialect);
 std::string tombstone_columns(Dialect dialect);
 
+std::string_view to_string(TombstoneKind kind);
+
 Frontend read_frontend(Row& row);
 Backend read_backend(Row& row);
 Meeting read_meeting(Row& row);

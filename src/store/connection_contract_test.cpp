@@ -8,6 +8,7 @@
 
 #include "base/time.h"
 #include "store/migrations.h"
+#include "store/sql_store.h"
 #include "store/sqlite_connection.h"
 #include "store/store_fixture.h"
 
@@ -149,6 +150,46 @@ TEST_CASE("writing to a read-only PostgreSQL is unavailability") {
   connection->begin(Access::read);
   CHECK_THROWS_AS(connection->execute("DELETE FROM meetings"), StoreUnavailable);
   CHECK(!connection->usable());  // a primary may be found by connecting afresh
+}
+
+TEST_CASE("a primary that became a standby is left for the new one") {
+  if (!PostgresDatabase::available()) return;
+  const PostgresDatabase database;
+  database.open_migrated();
+  int connections = 0;
+  const auto store = make_sql_store([&] {
+    auto connection = database.connect();
+    if (++connections == 1) {
+      connection->execute_script("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY");
+    }
+    return connection;
+  });
+  CHECK(store->list_backends().empty());
+  CHECK_THROWS_AS(store->insert_backend(make_backend("a")), StoreUnavailable);
+  CHECK(store->insert_backend(make_backend("a")));
+  CHECK(connections == 2);
+}
+
+TEST_CASE("a server that takes no writes is not connected to where writes are wanted") {
+  if (!PostgresDatabase::available()) return;
+  const PostgresDatabase database;
+  database.open_migrated();
+  const auto url = database.url() + " target_session_attrs=read-write";
+  const auto store = open_store(url);
+  store->ping();
+  const auto name = [&] {
+    auto rows = database.connect()->execute("SELECT current_database()");
+    return RowReader(rows.at(0)).text();
+  }();
+  const auto set = "ALTER DATABASE " + name + " SET default_transaction_read_only = ";
+  database.connect()->execute_script(set + "on");
+  database.terminate_sessions();
+  const auto text = message_of<StoreUnavailable>([&] { store->ping(); });
+  CHECK(text.find("read-only") != std::string::npos);
+  const auto operators = database.connect();
+  operators->execute_script("SET default_transaction_read_only = off");
+  operators->execute_script(set + "off");
+  store->ping();
 }
 
 TEST_CASE("a deadlock is told as a conflict that may be tried again") {

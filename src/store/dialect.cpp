@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "store/connection.h"
+
 namespace b3::store {
 
 namespace {
@@ -37,8 +39,25 @@ boost::json::value time_in_json(Dialect dialect, std::optional<WallTime> time) {
   return boost::json::value(to_rfc3339(*time));
 }
 
+boost::json::string text_in_json(std::string_view text) {
+  return boost::json::string(is_storable_text(text) ? std::string(text) : to_storable_text(text));
+}
+
+std::string epoch_expression(Dialect dialect, std::string_view number) {
+  if (dialect == Dialect::postgres) return "0";
+  return fmt::format("(SELECT last FROM meeting_epochs) - {}", number);
+}
+
 std::string_view for_update(Dialect dialect) {
   return dialect == Dialect::postgres ? " FOR UPDATE" : "";
+}
+
+std::string for_update(Dialect dialect, std::string_view tables) {
+  return dialect == Dialect::postgres ? fmt::format(" FOR UPDATE OF {}", tables) : "";
+}
+
+std::string for_key_share(Dialect dialect, std::string_view tables) {
+  return dialect == Dialect::postgres ? fmt::format(" FOR KEY SHARE OF {}", tables) : "";
 }
 
 std::string record_set(Dialect dialect, std::string_view parameter,

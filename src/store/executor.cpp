@@ -34,22 +34,35 @@ std::unique_ptr<Workers> make_thread_workers(int threads) {
 }
 
 Executor::Executor(const std::string& url, int workers, ExecutorLimits limits)
-    : Executor([url] { return open_store(url); }, is_sqlite_url(url) ? 1 : workers, limits) {}
+    : Executor(url, is_sqlite_url(url) ? 1 : workers, limits, std::make_shared<Curfew>()) {}
+
+Executor::Executor(const std::string& url, int workers, ExecutorLimits limits,
+                   std::shared_ptr<Curfew> curfew)
+    : Executor([url, curfew] { return open_store(url, curfew); }, make_thread_workers(workers),
+               limits, read_clocks, curfew) {}
 
 Executor::Executor(OpenStore open, int workers, ExecutorLimits limits)
     : Executor(std::move(open), make_thread_workers(workers), limits) {}
 
 Executor::Executor(OpenStore open, std::unique_ptr<Workers> workers, ExecutorLimits limits,
                    std::function<Now()> clock)
+    : Executor(std::move(open), std::move(workers), limits, std::move(clock), nullptr) {}
+
+Executor::Executor(OpenStore open, std::unique_ptr<Workers> workers, ExecutorLimits limits,
+                   std::function<Now()> clock, std::shared_ptr<Curfew> curfew)
     : open_(std::move(open)),
       limits_(limits),
       clock_(std::move(clock)),
+      curfew_(std::move(curfew)),
       workers_(std::move(workers)) {}
 
 // The workers work off what they were given, so that every coroutine hears of its call.
 void Executor::stop() {
   {
     const std::scoped_lock lock{mutex_};
+    if (!stopping_ && curfew_) {
+      curfew_->set(std::chrono::steady_clock::now() + limits_.stop_grace);
+    }
     stopping_ = true;
   }
   workers_->stop();
@@ -82,9 +95,27 @@ std::unique_ptr<Store> Executor::take() {
   return open_();
 }
 
-void Executor::give_back(std::unique_ptr<Store> store) {
+void Executor::give_back(std::unique_ptr<Store> store, bool announces) {
   const std::scoped_lock lock{mutex_};
-  idle_.push_back(std::move(store));
+  (announces ? to_announce_ : idle_).push_back(std::move(store));
+}
+
+// A worker has one store at a time, here as well; it may announce for another one that is just as
+// far.
+void Executor::announce() noexcept {
+  std::unique_ptr<Store> store;
+  {
+    const std::scoped_lock lock{mutex_};
+    if (stopping_ || to_announce_.empty()) return;
+    store = std::move(to_announce_.back());
+    to_announce_.pop_back();
+  }
+  try {
+    store->notify_changes();
+  } catch (...) {
+    // Listeners also look by themselves.
+  }
+  give_back(std::move(store));
 }
 
 SteadyTime Executor::admit() {
@@ -104,7 +135,7 @@ SteadyTime Executor::admit() {
 void Executor::serve(SteadyTime admitted, const std::function<void(Store&)>& call) {
   const auto started = start(admitted);
   try {
-    Lease lease{*this};
+    Lease lease{*this, limits_.announce};
     call(*lease.store);
   } catch (const Unreachable&) {
     note_unreachable(started);

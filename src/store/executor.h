@@ -28,6 +28,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "store/curfew.h"
 #include "store/store.h"
 
 namespace b3::store {
@@ -40,6 +41,11 @@ struct ExecutorLimits {
   // When a call took longer than this to find the database Unreachable, calls are refused
   // without trying, but for one in each such interval, until a call gets through.
   milliseconds away_interval{1'000};
+  // stop() waits this long for running calls before it cuts their connections (PostgreSQL by URL
+  // only).
+  milliseconds stop_grace{1'500};
+  // Announce what was written (Store::notify_changes()), after the answer.
+  bool announce = false;
 };
 
 // Where the blocking calls are made, and how their results come back. Used by Executor only.
@@ -99,8 +105,9 @@ class Executor {
     return call(*lease.store);
   }
 
-  // Waits for running calls. Those that wait for a worker, and all later ones, end with
-  // StoreUnavailable.
+  // Waits for running calls, see ExecutorLimits::stop_grace; what is cut ends with
+  // StoreUnavailable, its outcome unknown. Those that wait for a worker, and all later ones, end
+  // with StoreUnavailable.
   void stop();
 
  private:
@@ -137,10 +144,12 @@ class Executor {
     }
 
     void answer(std::unique_ptr<Workers::Task> self) override {
+      auto& executor = owner;
       boost::asio::post(origin,
                         [job = std::unique_ptr<Job>(static_cast<Job*>(self.release()))]() mutable {
                           complete(std::move(job));
                         });
+      executor.announce();
     }
 
     // Resumes the coroutine, on its executor.
@@ -163,17 +172,19 @@ class Executor {
   };
 
   struct Lease {
-    explicit Lease(Executor& owner) : executor(owner), store(owner.take()) {}
-    ~Lease() { executor.give_back(std::move(store)); }
+    explicit Lease(Executor& owner, bool announces_ = false)
+        : executor(owner), announces(announces_), store(owner.take()) {}
+    ~Lease() { executor.give_back(std::move(store), announces); }
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
     Executor& executor;
+    const bool announces;
     std::unique_ptr<Store> store;
   };
 
   void submit(std::unique_ptr<Workers::Task> task);
   std::unique_ptr<Store> take();
-  void give_back(std::unique_ptr<Store> store);
+  void give_back(std::unique_ptr<Store> store, bool announces = false);
 
   // Whether a call may join those that wait: returns the time, or throws StoreUnavailable.
   SteadyTime admit();
@@ -181,19 +192,28 @@ class Executor {
   void serve(SteadyTime admitted, const std::function<void(Store&)>& call);
   // Throws StoreUnavailable when the call is not to be made; returns the time.
   SteadyTime start(SteadyTime admitted);
+  // On a worker, when a call has been answered.
+  void announce() noexcept;
   void note_reachable();
   void note_unreachable(SteadyTime started);
+
+  Executor(const std::string& url, int workers, ExecutorLimits limits,
+           std::shared_ptr<Curfew> curfew);
+  Executor(OpenStore open, std::unique_ptr<Workers> workers, ExecutorLimits limits,
+           std::function<Now()> clock, std::shared_ptr<Curfew> curfew);
 
   const OpenStore open_;
   const ExecutorLimits limits_;
   const std::function<Now()> clock_;
-  std::mutex mutex_;  // guards all up to workers_
+  std::mutex mutex_;  // guards all up to curfew_
   std::vector<std::unique_ptr<Store>> idle_;
+  std::vector<std::unique_ptr<Store>> to_announce_;  // used by a call that is being answered
   bool stopping_ = false;
   int waiting_ = 0;
   bool away_ = false;
   SteadyTime away_noticed_;  // when a call last found the database away
   SteadyTime next_try_;
+  const std::shared_ptr<Curfew> curfew_;  // none where the stores are not made here
   const std::unique_ptr<Workers> workers_;
 };
 

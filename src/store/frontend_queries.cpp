@@ -74,7 +74,7 @@ std::expected<Frontend, WriteError> delete_frontend(Connection& connection, std:
   auto frontend = lock_frontend(connection, id);
   if (!frontend) return std::unexpected(WriteError::not_found);
   if (force) {
-    remove_meetings(connection, MeetingHolder::frontend, id, now);
+    remove_meetings(connection, MeetingHolder::frontend, id, TombstoneKind::ended, now);
   } else if (has_meetings(connection, MeetingHolder::frontend, id)) {
     return std::unexpected(WriteError::in_use);
   }

@@ -14,6 +14,7 @@
 #include <string>
 #include <thread>
 
+#include "store/executor.h"
 #include "store/postgres_connection.h"
 #include "store/sql_store.h"
 #include "store/store_fixture.h"
@@ -134,6 +135,55 @@ TEST_CASE("a statement that a server does not even read is given up in time") {
   const std::string large(32 << 20, 'x');
   const Stopwatch watch;
   CHECK_THROWS_AS(connection->execute("SELECT $1", {large}), Unreachable);
+  CHECK(watch.elapsed() < milliseconds{4'000});
+}
+
+TEST_CASE("stopping does not wait for a server that hangs") {
+  const PausedServer paused;
+  const StoppedServer stopped;
+  for (const auto& url : {paused.url(), stopped.url() + " connect_timeout=30"}) {
+    Executor executor{url, 2, {.stop_grace = milliseconds{300}}};
+    asio::io_context loop;
+    int refused = 0;
+    for (int number = 0; number < 4; ++number) {
+      asio::co_spawn(
+          loop,
+          [](Executor& store, int& count) -> asio::awaitable<void> {
+            try {
+              co_await store.run([](Store& each) { each.ping(); });
+            } catch (const StoreUnavailable&) {
+              ++count;
+            }
+          }(executor, refused),
+          asio::detached);
+    }
+    loop.poll();
+    const Stopwatch watch;
+    executor.stop();
+    CHECK(watch.elapsed() < milliseconds{1'000});
+    loop.run();
+    CHECK(refused == 4);
+  }
+}
+
+TEST_CASE("of several servers the first that works is used, and each gets its time") {
+  if (!PostgresDatabase::available()) return;
+  const PostgresDatabase database;
+  const StoppedServer stopped;
+  auto url = database.url();  // in keyword form
+  const auto replace = [&](const std::string& name, const std::string& before) {
+    const auto at = url.find(name + "='") + name.size() + 2;
+    url.insert(at, before + ",");
+  };
+  REQUIRE(url.find("host='") != std::string::npos);
+  const auto hanging = stopped.url();
+  const auto port =
+      hanging.substr(hanging.find("port=") + 5, hanging.find(" user") - 5 - hanging.find("port="));
+  replace("host", "127.0.0.1,127.0.0.1");
+  replace("port", "1," + port);
+  const Stopwatch watch;
+  open_store(url + " connect_timeout=1 target_session_attrs=read-write")->ping();
+  CHECK(watch.elapsed() >= milliseconds{900});
   CHECK(watch.elapsed() < milliseconds{4'000});
 }
 

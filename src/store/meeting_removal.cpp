@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "store/columns.h"
+
 namespace b3::store::queries {
 
 namespace {
@@ -18,19 +22,33 @@ bool has_meetings(Connection& connection, MeetingHolder holder, std::string_view
   return !connection.execute(sql, {id}).empty();
 }
 
-void remove_meetings(Connection& connection, MeetingHolder holder, std::string_view id,
-                     WallTime now) {
+std::vector<std::pair<std::string, std::int64_t>> remove_meetings(Connection& connection,
+                                                                  MeetingHolder holder,
+                                                                  std::string_view id,
+                                                                  TombstoneKind kind,
+                                                                  WallTime now) {
+  const auto column = column_of(holder);
   const auto lock = fmt::format("SELECT scoped_id FROM meetings WHERE {} = $1 ORDER BY scoped_id{}",
-                                column_of(holder), for_update(connection.dialect()));
-  connection.execute(lock, {id});
+                                column, for_update(connection.dialect()));
+  if (connection.execute(lock, {id}).empty()) return {};
   const auto bury = fmt::format(
-      "INSERT INTO tombstones (internal_id, scoped_id, backend_id, ended_at) "
-      "SELECT internal_id, min(scoped_id), min(backend_id), CAST($2 AS {}) FROM meetings "
-      "WHERE {} = $1 AND internal_id <> '' GROUP BY internal_id "
-      "ON CONFLICT (internal_id) DO UPDATE SET ended_at = excluded.ended_at",
-      time_type(connection.dialect()), column_of(holder));
-  connection.execute(bury, {id, now});
-  connection.execute(fmt::format("DELETE FROM meetings WHERE {} = $1", column_of(holder)), {id});
+      "INSERT INTO tombstones (internal_id, scoped_id, backend_id, ended_at, kind) "
+      "SELECT internal_id, min(scoped_id), min(backend_id), CAST($2 AS {}), CAST($3 AS text) "
+      "FROM meetings WHERE {} = $1 AND internal_id <> '' GROUP BY internal_id "
+      "ON CONFLICT (internal_id) DO UPDATE SET scoped_id = excluded.scoped_id, "
+      "backend_id = excluded.backend_id, ended_at = excluded.ended_at, kind = excluded.kind",
+      time_type(connection.dialect()), column);
+  connection.execute(bury, {id, now, to_string(kind)});
+  std::vector<std::pair<std::string, std::int64_t>> removed;
+  const auto remove =
+      fmt::format("DELETE FROM meetings WHERE {} = $1 RETURNING scoped_id, epoch", column);
+  for (auto& row : connection.execute(remove, {id})) {
+    RowReader reader(row);
+    auto scoped_id = reader.text();
+    removed.emplace_back(std::move(scoped_id), reader.integer());
+  }
+  std::ranges::sort(removed);
+  return removed;
 }
 
 }  // namespace b3::store::queries

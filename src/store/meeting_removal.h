@@ -1,7 +1,10 @@
 // Meeting rows going with the frontend or backend they belong to.
 #pragma once
 
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "store/connection.h"
 
@@ -11,8 +14,10 @@ enum class MeetingHolder { frontend, backend };
 
 // The holder's row must be locked, so that no meeting is added meanwhile.
 bool has_meetings(Connection& connection, MeetingHolder holder, std::string_view id);
-// Rows with an internal id leave tombstones.
-void remove_meetings(Connection& connection, MeetingHolder holder, std::string_view id,
-                     WallTime now);
+// Rows with an internal id leave tombstones of this kind. Returns the scoped ids and epochs of all.
+std::vector<std::pair<std::string, std::int64_t>> remove_meetings(Connection& connection,
+                                                                  MeetingHolder holder,
+                                                                  std::string_view id,
+                                                                  TombstoneKind kind, WallTime now);
 
 }  // namespace b3::store::queries

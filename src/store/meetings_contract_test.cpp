@@ -24,7 +24,7 @@ B3_DATABASE_TEST("a reservation is kept as it was given") {
   CHECK(found->frontend_id == cluster.frontend.id);
   CHECK(found->backend_id == cluster.backend_a.id);
   CHECK(found->phase == MeetingPhase::reserved);
-  CHECK(found->epoch == meeting.epoch);
+  CHECK(found->epoch == outcome->meeting.epoch);
   CHECK(found->owner == meeting.owner);
   CHECK(found->internal_id.empty());
   CHECK(found->name == meeting.name);
@@ -93,7 +93,7 @@ B3_DATABASE_TEST("a reservation moves for its owner and epoch only") {
   const auto moved = store->move_reservation(row.scoped_id, row.epoch, row.owner, to, R"({"n":2})");
   REQUIRE(moved);
   CHECK(moved->backend_id == to);
-  CHECK(moved->epoch == row.epoch + 1);
+  CHECK(moved->epoch > row.epoch);
   CHECK(moved->placement_json == R"({"n":2})");
   CHECK(moved->phase == MeetingPhase::reserved);
   CHECK(!store->move_reservation(row.scoped_id, row.epoch, row.owner, to, "{}"));
@@ -219,7 +219,7 @@ B3_DATABASE_TEST("hostile texts are values, never SQL, and always storable") {
         "b\xEF\xBF\xBD\xEF\xBF\xBD");
   // A NUL does not cut an id short.
   CHECK(!store->find_meeting(meeting.scoped_id + std::string("\0x", 2)));
-  CHECK(!store->release(meeting.scoped_id, meeting.epoch, meeting.owner + std::string("\0", 1)));
+  CHECK(!store->release(meeting.scoped_id, found->epoch, meeting.owner + std::string("\0", 1)));
 }
 
 B3_DATABASE_TEST("a node that gives an ended meeting new life takes its tombstone away") {

@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <string>
+
+#include "base/fault_point.h"
 
 namespace b3::store {
 
@@ -71,7 +74,8 @@ CREATE TABLE tombstones (
 ) STRICT;
 CREATE INDEX tombstones_by_backend ON tombstones (backend_id);
 CREATE INDEX tombstones_by_time ON tombstones (ended_at);
-)"},
+)",
+              1},
     Migration{2, "change feed", R"(
 CREATE TABLE changes (
   sequence   INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -108,7 +112,28 @@ END;
 CREATE TRIGGER meetings_delete AFTER DELETE ON meetings BEGIN
   INSERT INTO changes (kind, id) VALUES ('meeting', OLD.scoped_id);
 END;
-)"},
+)",
+              2},
+    Migration{3, "health, epochs and leases", R"(
+ALTER TABLE backends ADD COLUMN forced_health TEXT;
+ALTER TABLE backends ADD COLUMN health TEXT NOT NULL DEFAULT 'usable';
+ALTER TABLE backends ADD COLUMN health_reason TEXT NOT NULL DEFAULT '';
+ALTER TABLE tombstones ADD COLUMN kind TEXT NOT NULL DEFAULT 'ended'
+  CHECK (kind IN ('ended', 'detached'));
+CREATE INDEX tombstones_detached ON tombstones (scoped_id) WHERE kind = 'detached';
+CREATE TABLE meeting_epochs (last INTEGER NOT NULL) STRICT;
+CREATE TABLE instances (
+  id         TEXT NOT NULL PRIMARY KEY,
+  host       TEXT NOT NULL,
+  beat       INTEGER NOT NULL,
+  started_at INTEGER NOT NULL
+) STRICT;
+CREATE TABLE leases (
+  name   TEXT NOT NULL PRIMARY KEY,
+  holder TEXT NOT NULL
+) STRICT;
+)",
+              2},
 };
 
 // COLLATE "C" makes PostgreSQL order texts by their bytes, as SQLite and this program do.
@@ -174,7 +199,8 @@ CREATE TABLE tombstones (
 );
 CREATE INDEX tombstones_by_backend ON tombstones (backend_id);
 CREATE INDEX tombstones_by_time ON tombstones (ended_at);
-)"},
+)",
+              1},
     Migration{2, "change feed", R"(
 CREATE TABLE changes (
   sequence    bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -214,8 +240,43 @@ CREATE TRIGGER meetings_update AFTER UPDATE ON meetings REFERENCING NEW TABLE AS
   FOR EACH STATEMENT EXECUTE FUNCTION record_changed_meeting('meeting');
 CREATE TRIGGER meetings_delete AFTER DELETE ON meetings REFERENCING OLD TABLE AS changed
   FOR EACH STATEMENT EXECUTE FUNCTION record_changed_meeting('meeting');
-)"},
+)",
+              2},
+    // The triggers give epochs to programs of version 2 as well, which bring their own.
+    Migration{3, "health, epochs and leases", R"(
+ALTER TABLE backends
+  ADD COLUMN forced_health text,
+  ADD COLUMN health text NOT NULL DEFAULT 'usable',
+  ADD COLUMN health_reason text NOT NULL DEFAULT '';
+ALTER TABLE tombstones ADD COLUMN kind text NOT NULL DEFAULT 'ended'
+  CHECK (kind IN ('ended', 'detached'));
+CREATE INDEX tombstones_detached ON tombstones (scoped_id) WHERE kind = 'detached';
+CREATE SEQUENCE meeting_epochs;
+CREATE FUNCTION hand_out_epoch() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  NEW.epoch := nextval('meeting_epochs');
+  RETURN NEW;
+END $$;
+CREATE TRIGGER meetings_epoch_insert BEFORE INSERT ON meetings
+  FOR EACH ROW EXECUTE FUNCTION hand_out_epoch();
+CREATE TRIGGER meetings_epoch_update BEFORE UPDATE OF epoch ON meetings
+  FOR EACH ROW EXECUTE FUNCTION hand_out_epoch();
+CREATE TABLE instances (
+  id         text COLLATE "C" NOT NULL PRIMARY KEY,
+  host       text NOT NULL,
+  beat       bigint NOT NULL,
+  started_at timestamptz NOT NULL
+);
+CREATE TABLE leases (
+  name   text COLLATE "C" NOT NULL PRIMARY KEY,
+  holder text COLLATE "C" NOT NULL
+);
+)",
+              2},
 };
+
+// From here on the store hands out epochs.
+constexpr std::int64_t epochs_version = 3;
 
 // "b3scale" in ASCII; any constant will do, as long as every version uses the same.
 constexpr std::int64_t migration_lock = 0x6233'7363'616c'65;
@@ -228,20 +289,67 @@ void lock_against_other_instances(Connection& connection) {
   connection.execute("SELECT pg_advisory_xact_lock($1)", {migration_lock});
 }
 
-bool has_migration_table(Connection& connection) {
+bool has_table(Connection& connection, std::string_view name) {
   const auto sql = connection.dialect() == Dialect::sqlite
-                       ? "SELECT name FROM sqlite_schema WHERE name = 'schema_migrations'"
-                       : "SELECT 'found' WHERE to_regclass('schema_migrations') IS NOT NULL";
-  return !connection.execute(sql).empty();
+                       ? "SELECT name FROM sqlite_schema WHERE name = $1"
+                       : "SELECT 'found' WHERE to_regclass($1) IS NOT NULL";
+  return !connection.execute(sql, {name}).empty();
 }
 
-void create_migration_table(Connection& connection) {
-  connection.execute_script(connection.dialect() == Dialect::sqlite
-                                ? "CREATE TABLE schema_migrations (version INTEGER NOT NULL "
-                                  "PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL) "
-                                  "STRICT"
-                                : "CREATE TABLE schema_migrations (version bigint PRIMARY KEY, "
-                                  "name text NOT NULL, applied_at timestamptz NOT NULL)");
+void create_if_missing(Connection& connection, std::string_view table, std::string_view columns) {
+  if (has_table(connection, table)) return;
+  const bool sqlite = connection.dialect() == Dialect::sqlite;
+  connection.execute_script(
+      fmt::format("CREATE TABLE {} (version {} NOT NULL PRIMARY KEY, {}name text NOT NULL, "
+                  "applied_at {} NOT NULL){}",
+                  table, sqlite ? "integer" : "bigint", columns, sqlite ? "integer" : "timestamptz",
+                  sqlite ? " STRICT" : ""));
+}
+
+// Programs of version 2 refuse whatever is newer than themselves in schema_migrations. What they
+// can live with is listed in schema_versions, which they do not know.
+void note(Connection& connection, const Migration& migration, WallTime now) {
+  if (migration.compatible_with == migration.version) {
+    connection.execute(
+        "INSERT INTO schema_migrations (version, name, applied_at) VALUES ($1, $2, $3)",
+        {migration.version, migration.name, now});
+    return;
+  }
+  connection.execute(
+      "INSERT INTO schema_versions (version, compatible_with, name, applied_at) "
+      "VALUES ($1, $2, $3, $4)",
+      {migration.version, migration.compatible_with, migration.name, now});
+}
+
+// Above every epoch in use, and above those that programs of version 2 make of the wall clock (the
+// unix milliseconds) for as long as anybody will run one.
+void start_epochs(Connection& connection, WallTime now) {
+  constexpr std::string_view in_use = "(SELECT coalesce(max(epoch), 0) FROM meetings)";
+  const auto sql =
+      connection.dialect() == Dialect::sqlite
+          ? fmt::format("INSERT INTO meeting_epochs (last) VALUES (max($1, {}))", in_use)
+          : fmt::format("SELECT setval('meeting_epochs', greatest($1, {}))", in_use);
+  connection.execute(sql, {2 * to_unix_milliseconds(now)});
+}
+
+struct SchemaVersion {
+  std::int64_t version = 0;
+  std::int64_t compatible_with = 0;  // the oldest program that may use it
+};
+
+SchemaVersion read_schema(Connection& connection) {
+  SchemaVersion schema;
+  const auto look_at = [&](std::string_view table, std::string_view compatible_with) {
+    if (!has_table(connection, table)) return;
+    auto rows = connection.execute(fmt::format(
+        "SELECT coalesce(max(version), 0), coalesce(max({}), 0) FROM {}", compatible_with, table));
+    RowReader reader(rows.at(0));
+    schema.version = std::max(schema.version, reader.integer());
+    schema.compatible_with = std::max(schema.compatible_with, reader.integer());
+  };
+  look_at("schema_migrations", "version");
+  look_at("schema_versions", "compatible_with");
+  return schema;
 }
 
 }  // namespace
@@ -256,31 +364,31 @@ std::int64_t newest_schema_version(Dialect dialect) {
 }
 
 std::int64_t read_schema_version(Connection& connection) {
-  if (!has_migration_table(connection)) return 0;
-  auto rows = connection.execute("SELECT coalesce(max(version), 0) FROM schema_migrations");
-  return RowReader(rows.at(0)).integer();
+  return read_schema(connection).version;
 }
 
 MigrationStatus apply_migrations(Connection& connection, WallTime now) {
   lock_against_other_instances(connection);
   const auto newest = newest_schema_version(connection.dialect());
-  MigrationStatus status;
-  status.before = status.current = read_schema_version(connection);
-  if (status.before > newest) {
+  const auto found = read_schema(connection);
+  MigrationStatus status{found.version, found.version};
+  if (found.compatible_with > newest) {
     throw StoreCorrupt(
-        fmt::format("the database has schema version {}, this program knows versions up to {}: "
-                    "run a newer b3scaled or restore a backup",
-                    status.before, newest));
+        fmt::format("the database has schema version {}, which needs a program that knows version "
+                    "{} at least, this program knows versions up to {}: run a newer b3scaled or "
+                    "restore a backup",
+                    found.version, found.compatible_with, newest));
   }
-  if (!has_migration_table(connection)) create_migration_table(connection);
+  create_if_missing(connection, "schema_migrations", "");
+  create_if_missing(connection, "schema_versions", "compatible_with integer NOT NULL, ");
   for (const auto& migration : migrations_of(connection.dialect())) {
     if (migration.version <= status.before) continue;
     connection.execute_script(std::string(migration.sql));
-    connection.execute(
-        "INSERT INTO schema_migrations (version, name, applied_at) VALUES ($1, $2, $3)",
-        {migration.version, migration.name, now});
+    if (migration.version == epochs_version) start_epochs(connection, now);
+    note(connection, migration, now);
     status.current = migration.version;
   }
+  fault_point("migration/before-commit");
   return status;
 }
 

@@ -4,51 +4,17 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <chrono>
-#include <cstdlib>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace b3::store {
 
 namespace {
 
-struct FreeOptions {
-  void operator()(PQconninfoOption* options) const { PQconninfoFree(options); }
-};
-using Options = std::unique_ptr<PQconninfoOption, FreeOptions>;
-
-// libpq's own complaint may quote the URL, so it is not passed on.
-Options parse_url(const std::string& url) {
-  char* complaint = nullptr;
-  Options options{PQconninfoParse(url.c_str(), &complaint)};
-  PQfreemem(complaint);
-  if (!options) {
-    throw StoreCorrupt(
-        "the database URL cannot be read: it must be sqlite:FILE or what libpq accepts "
-        "(postgres://USER:PASSWORD@HOST:PORT/DATABASE or host=... dbname=...)");
-  }
-  return options;
-}
-
-// What holds where the URL does not say otherwise. The timeouts notice a server that vanished
-// without closing the connection.
-constexpr std::array<std::pair<const char*, const char*>, 6> defaults{{
-    {"connect_timeout", "5"},
-    {"fallback_application_name", "b3scale"},
-    {"keepalives_idle", "15"},
-    {"keepalives_interval", "5"},
-    {"keepalives_count", "3"},
-    {"tcp_user_timeout", "30000"},
-}};
-
 // What a transaction begins with that is meant to take long.
 constexpr std::string_view own_timeout = "SET LOCAL statement_timeout";
-
-// OpenSSL may hold bytes that poll() knows nothing of, so that TLS connections look now and then.
-constexpr milliseconds tls_look_interval{100};
 
 bool is_success(ExecStatusType status) {
   return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY;
@@ -90,42 +56,15 @@ class ParameterTexts {
 
 }  // namespace
 
-void check_postgres_url(const std::string& url) {
-  parse_url(url);
-}
-
-// libpq applies connect_timeout to everything up to the first ReadyForQuery, so that it also
-// covers servers that accept connections and then say nothing.
-PostgresConnection::PostgresConnection(const std::string& url, Patience patience)
-    : patience_(patience) {
-  const auto options = parse_url(url);
-  std::vector<const char*> names;
-  std::vector<const char*> values;
-  const auto add = [&](const char* name, const char* value) {
-    names.push_back(name);
-    values.push_back(value);
-  };
-  for (const auto& [name, value] : defaults) add(name, value);
-  for (const auto* option = options.get(); option->keyword != nullptr; ++option) {
-    if (option->val == nullptr || *option->val == '\0') continue;
-    const std::string_view keyword{option->keyword};
-    if (keyword == "password") password_ = option->val;
-    if (keyword == "connect_timeout" && std::atoi(option->val) <= 0) continue;
-    const auto known = std::ranges::find(names, keyword);
-    if (known == names.end()) {
-      add(option->keyword, option->val);
-    } else {
-      values[std::size_t(known - names.begin())] = option->val;
-    }
+PostgresConnection::PostgresConnection(const std::string& url, Patience patience,
+                                       std::shared_ptr<const Curfew> curfew)
+    : patience_(patience), password_(password_in(url)), curfew_(std::move(curfew)) {
+  try {
+    connection_ = connect_postgres(url, curfew_.get());
+  } catch (const Unreachable& failure) {
+    throw Unreachable(without_password(failure.what()));
   }
-  add("client_encoding", "UTF8");
-  add(nullptr, nullptr);
-  connection_.reset(PQconnectdbParams(names.data(), values.data(), 0));
-  auto* const connection = connection_.get();
-  if (PQstatus(connection) != CONNECTION_OK || PQsetnonblocking(connection, 1) != 0) {
-    throw Unreachable(without_password(fmt::format("PostgreSQL: {}", PQerrorMessage(connection))));
-  }
-  PQsetNoticeProcessor(connection, [](void*, const char*) {}, nullptr);
+  PQsetNoticeProcessor(connection_.get(), [](void*, const char*) {}, nullptr);
 }
 
 // A server that went away has closed its end, which shows without asking it anything. Other
@@ -215,16 +154,33 @@ void PostgresConnection::wait_for_result(std::chrono::steady_clock::time_point d
     const int unsent = PQflush(connection);
     if (unsent < 0) fail(nullptr);
     if (PQisBusy(connection) == 0) return;
-    const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
-    if (left <= milliseconds{0}) {
+    if (std::chrono::steady_clock::now() >= deadline) {
       lost_ = true;
       throw Unreachable("PostgreSQL: no answer in time");
     }
-    const auto wait = PQsslInUse(connection) != 0 ? std::min(left, tls_look_interval) : left;
-    const auto events = short(unsent > 0 ? POLLIN | POLLOUT : POLLIN);
-    pollfd socket{.fd = PQsocket(connection), .events = events, .revents = 0};
-    if (::poll(&socket, 1, int(wait.count())) < 0 && errno != EINTR) fail(nullptr);
+    try {
+      poll_session(connection, unsent > 0 ? POLLIN | POLLOUT : POLLIN, deadline, curfew_.get());
+    } catch (const Unreachable&) {
+      lost_ = true;
+      throw;
+    }
     if (PQconsumeInput(connection) != 1) fail(nullptr);
+  }
+}
+
+bool PostgresConnection::wait_for_notification(milliseconds longest) {
+  auto* const connection = connection_.get();
+  const auto deadline = std::chrono::steady_clock::now() + longest;
+  for (;;) {
+    if (PQconsumeInput(connection) != 1) fail(nullptr);
+    bool notified = false;
+    while (auto* notification = PQnotifies(connection)) {
+      PQfreemem(notification);
+      notified = true;
+    }
+    if (notified) return true;
+    if (std::chrono::steady_clock::now() >= deadline) return false;
+    poll_session(connection, POLLIN, deadline, curfew_.get());
   }
 }
 

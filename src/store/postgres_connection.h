@@ -10,22 +10,15 @@
 // Sources: https://www.postgresql.org/docs/15/libpq.html, .../errcodes-appendix.html
 #pragma once
 
-#include <libpq-fe.h>
-
 #include <chrono>
 #include <memory>
 #include <string>
 
 #include "base/time.h"
 #include "store/connection.h"
+#include "store/postgres_connect.h"
 
 namespace b3::store {
-
-// The server could not be connected to, or did not answer in time: what the next call would find
-// out as well, perhaps as slowly.
-struct Unreachable : StoreUnavailable {
-  using StoreUnavailable::StoreUnavailable;
-};
 
 // How long to wait for an answer.
 struct Patience {
@@ -36,14 +29,11 @@ struct Patience {
   milliseconds long_statement{660'000};
 };
 
-// Throws StoreCorrupt when libpq cannot read the URL; the text has no part of it.
-void check_postgres_url(const std::string& url);
-
 class PostgresConnection : public Connection {
  public:
-  // Connects within 5 s for each address unless the URL says otherwise (connect_timeout; 0, which
-  // libpq takes for ever, counts as not said). Throws Unreachable.
-  explicit PostgresConnection(const std::string& url, Patience patience = {});
+  // See connect_postgres(). After the curfew every call throws Unreachable instead of waiting.
+  explicit PostgresConnection(const std::string& url, Patience patience = {},
+                              std::shared_ptr<const Curfew> curfew = nullptr);
 
   Dialect dialect() const override { return Dialect::postgres; }
   bool usable() override;
@@ -52,13 +42,12 @@ class PostgresConnection : public Connection {
   void rollback() noexcept override;
   Rows execute(std::string_view sql, Parameters parameters) override;
   void execute_script(const std::string& sql) override;
+  // For a session that LISTENs: true when it was notified since the last call or is meanwhile.
+  // Throws StoreUnavailable when the connection is lost.
+  bool wait_for_notification(milliseconds longest);
 
  private:
-  struct Close {
-    void operator()(PGconn* connection) const { PQfinish(connection); }
-    void operator()(PGresult* result) const { PQclear(result); }
-  };
-  using Result = std::unique_ptr<PGresult, Close>;
+  using Result = std::unique_ptr<PGresult, FreePostgres>;
 
   // The answer to the statement just sent: its last result, when none tells of a failure.
   // `sent` is what PQsendQuery returned.
@@ -72,7 +61,8 @@ class PostgresConnection : public Connection {
   // The patience of the transaction's statements.
   milliseconds statement_patience_ = patience_.statement;
   std::string password_;
-  std::unique_ptr<PGconn, Close> connection_;
+  std::shared_ptr<const Curfew> curfew_;
+  PostgresSession connection_;
   bool lost_ = false;
 };
 

@@ -5,6 +5,7 @@
 
 #include <expected>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -29,24 +30,35 @@ std::expected<Backend, WriteError> update_backend(Connection& connection, std::s
                                                   const BackendPatch& patch, WallTime now);
 std::expected<Backend, WriteError> delete_backend(Connection& connection, std::string_view id,
                                                   bool force, WallTime now);
+std::expected<GiveUpOutcome, WriteError> give_up_backend(Connection& connection,
+                                                         std::string_view id,
+                                                         std::string_view reason, WallTime now);
 std::optional<Backend> record_heartbeat(Connection& connection, std::string_view id, WallTime now);
 
 std::vector<Meeting> list_meetings(Connection& connection);
 std::optional<Meeting> find_meeting(Connection& connection, std::string_view scoped_id);
-// nullopt: the row that was in the way is gone again; the whole call may be repeated.
-std::optional<ReserveOutcome> reserve(Connection& connection, const Meeting& meeting);
+// In the order of `meetings`. nullopt: the row that was in the way is gone again; the call may be
+// repeated for that one.
+std::vector<std::optional<std::expected<ReserveOutcome, WriteError>>> reserve_all(
+    Connection& connection, std::span<const Meeting> meetings);
 std::optional<Meeting> move_reservation(Connection& connection, std::string_view scoped_id,
                                         std::int64_t epoch, std::string_view owner,
                                         std::string_view backend_id,
                                         std::string_view placement_json);
-std::optional<Meeting> bind(Connection& connection, std::string_view scoped_id, std::int64_t epoch,
-                            const Binding& binding, WallTime now);
+std::vector<std::optional<Meeting>> bind_all(Connection& connection,
+                                             std::span<const Store::BindRequest> requests,
+                                             WallTime now);
 bool release(Connection& connection, std::string_view scoped_id, std::int64_t epoch,
              std::string_view owner);
 std::optional<Meeting> end(Connection& connection, std::string_view scoped_id, std::int64_t epoch,
                            WallTime now);
 
-// At most four statements, whatever the number of meetings.
+// Makes `count` epochs ready for the next statement of the transaction, see epoch_expression().
+void draw_epochs(Connection& connection, std::int64_t count);
+// Deletes the tombstones of these internal ids.
+void unbury(Connection& connection, std::span<const Meeting> meetings);
+
+// At most six statements, whatever the number of meetings.
 RefreshOutcome record_refresh(Connection& connection, const RefreshResult& result, WallTime now);
 std::vector<Tombstone> list_tombstones(Connection& connection, std::string_view backend_id);
 void bury(Connection& connection, const Tombstone& tombstone);
@@ -55,5 +67,14 @@ void prune_tombstones(Connection& connection, WallTime older_than);
 FeedPosition feed_position(Connection& connection);
 Changes read_changes(Connection& connection, const FeedPosition& after, std::int64_t limit);
 void prune_changes(Connection& connection, WallTime older_than);
+
+Membership beat(Connection& connection, std::string_view instance_id, std::string_view host,
+                WallTime now);
+std::vector<std::string> claim_leases(Connection& connection, std::string_view instance_id,
+                                      const std::vector<LeaseClaim>& claims);
+void release_leases(Connection& connection, std::string_view instance_id,
+                    const std::vector<std::string>& names);
+bool remove_instance(Connection& connection, std::string_view instance_id,
+                     std::optional<std::int64_t> beat);
 
 }  // namespace b3::store::queries

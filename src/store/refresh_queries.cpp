@@ -15,10 +15,6 @@ namespace {
 // Ids come from nodes. One that no index can hold must not make every refresh of its node fail.
 constexpr std::size_t max_indexed_id = 1'500;  // bytes; PostgreSQL takes about 2,700
 
-boost::json::string text_in_json(std::string_view text) {
-  return boost::json::string(is_storable_text(text) ? std::string(text) : to_storable_text(text));
-}
-
 std::string changed_list(const std::vector<SeenMeeting>& changed) {
   boost::json::array list;
   for (const auto& seen : changed) {
@@ -50,7 +46,7 @@ std::string adopted_list(Dialect dialect, const std::vector<Meeting>& adopted, W
         {"scoped_id", text_in_json(meeting.scoped_id)},
         {"meeting_id", text_in_json(meeting.meeting_id)},
         {"frontend_id", text_in_json(meeting.frontend_id)},
-        {"epoch", meeting.epoch},
+        {"number", list.size()},
         {"owner", text_in_json(meeting.owner)},
         {"internal_id", text_in_json(meeting.internal_id)},
         {"name", text_in_json(meeting.name)},
@@ -88,10 +84,11 @@ bool write_backend(Connection& connection, const RefreshResult& result, WallTime
               .execute(
                   "UPDATE backends SET node_state = $2, last_error = $3, "
                   "latency_microseconds = $4, meetings_count = $5, attendees_count = $6, "
-                  "synced_at = coalesce($7, synced_at) WHERE id = $1 RETURNING id",
+                  "synced_at = coalesce($7, synced_at), health = $8, health_reason = $9 "
+                  "WHERE id = $1 RETURNING id",
                   {result.backend_id, to_string(result.node_state), result.last_error,
                    result.latency_microseconds, result.meetings_count, result.attendees_count,
-                   synced_at})
+                   synced_at, to_string(result.health), result.health_reason})
               .empty();
 }
 
@@ -131,29 +128,31 @@ std::vector<Meeting> write_changed(Connection& connection, const RefreshResult& 
                   read_meeting);
 }
 
+// What was detached when its node was given up comes back; what was ended does not.
 std::vector<Meeting> insert_adopted(Connection& connection, const RefreshResult& result,
                                     WallTime now) {
   if (result.adopted.empty()) return {};
   const auto dialect = connection.dialect();
+  draw_epochs(connection, std::int64_t(result.adopted.size()));
   const auto sql = fmt::format(
       "WITH found AS MATERIALIZED ({}) INSERT INTO meetings (scoped_id, meeting_id, frontend_id, "
       "backend_id, "
       "phase, epoch, owner, internal_id, name, running, participants, moderators, listeners, "
       "voices, videos, expected_size, document, placement, reserved_at, bound_at, seen_at) "
       "SELECT found.scoped_id, found.meeting_id, found.frontend_id, backends.id, 'bound', "
-      "found.epoch, found.owner, found.internal_id, found.name, found.running, "
+      "{}, found.owner, found.internal_id, found.name, found.running, "
       "found.participants, found.moderators, found.listeners, found.voices, found.videos, "
       "found.expected_size, found.document, found.placement, found.reserved_at, found.bound_at, "
       "CAST($3 AS {}) FROM found JOIN backends ON backends.id = $2 "
       "JOIN frontends ON frontends.id = found.frontend_id WHERE found.internal_id <> '' "
       "AND NOT EXISTS (SELECT 1 FROM tombstones "
-      "WHERE tombstones.internal_id = found.internal_id) "
+      "WHERE tombstones.internal_id = found.internal_id AND tombstones.kind = 'ended') "
       "ON CONFLICT (scoped_id) DO NOTHING RETURNING {}",
       record_set(dialect, "$1",
                  {{"scoped_id", ColumnType::text},
                   {"meeting_id", ColumnType::text},
                   {"frontend_id", ColumnType::text},
-                  {"epoch", ColumnType::integer},
+                  {"number", ColumnType::integer},
                   {"owner", ColumnType::text},
                   {"internal_id", ColumnType::text},
                   {"name", ColumnType::text},
@@ -168,10 +167,12 @@ std::vector<Meeting> insert_adopted(Connection& connection, const RefreshResult&
                   {"placement", ColumnType::text},
                   {"reserved_at", ColumnType::time},
                   {"bound_at", ColumnType::time}}),
-      time_type(dialect), meeting_columns(dialect));
-  return read_all(
+      epoch_expression(dialect, "found.number"), time_type(dialect), meeting_columns(dialect));
+  auto adopted = read_all(
       connection.execute(sql, {adopted_list(dialect, result.adopted, now), result.backend_id, now}),
       read_meeting);
+  unbury(connection, adopted);
+  return adopted;
 }
 
 std::vector<std::string> delete_lost(Connection& connection, const RefreshResult& result) {

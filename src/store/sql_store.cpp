@@ -1,8 +1,10 @@
 #include "store/sql_store.h"
 
+#include <span>
 #include <type_traits>
 #include <utility>
 
+#include "base/fault_point.h"
 #include "store/migrations.h"
 #include "store/postgres_connection.h"
 #include "store/queries.h"
@@ -13,6 +15,8 @@ namespace {
 
 // A transaction that lost against another one is tried this often in all.
 constexpr int transaction_attempts = 2;
+// Migrations lock whole tables, which other programs use meanwhile.
+constexpr int migration_attempts = 5;
 // A reservation can find its id taken by a row that is gone when it looks who holds it.
 constexpr int reserve_attempts = 5;
 
@@ -22,7 +26,8 @@ class Session {
   explicit Session(Connect connect) : connect_(std::move(connect)) {}
 
   template <class Call>
-  std::invoke_result_t<Call&, Connection&> transact(Access access, Call& call) {
+  std::invoke_result_t<Call&, Connection&> transact(Access access, Call& call,
+                                                    int attempts = transaction_attempts) {
     for (int attempt = 1;; ++attempt) {
       begin(access);
       try {
@@ -31,11 +36,22 @@ class Session {
         return result;
       } catch (const TransactionConflict&) {
         abandon();
-        if (attempt == transaction_attempts) throw;
+        if (attempt >= attempts) throw;
       } catch (...) {
         abandon();
         throw;
       }
+    }
+  }
+
+  // A statement outside of transactions, which may get lost.
+  void announce(std::string_view sql) {
+    if (!connection_ || connection_->dialect() == Dialect::sqlite) return;
+    try {
+      connection_->execute(sql);
+    } catch (...) {
+      abandon();
+      throw;
     }
   }
 
@@ -72,7 +88,10 @@ class SqlStore : public Store {
   explicit SqlStore(Connect connect) : session_(std::move(connect)) {}
 
   MigrationStatus migrate(WallTime now) override {
-    return write([&](Connection& connection) { return apply_migrations(connection, now); });
+    auto apply = [&](Connection& connection) { return apply_migrations(connection, now); };
+    auto status = session_.transact(Access::write, apply, migration_attempts);
+    fault_point("migration/after");
+    return status;
   }
   std::int64_t schema_version() override { return read(read_schema_version); }
   void ping() override {
@@ -119,6 +138,13 @@ class SqlStore : public Store {
       return queries::delete_backend(connection, id, force, now);
     });
   }
+  std::expected<GiveUpOutcome, WriteError> give_up_backend(std::string_view id,
+                                                           std::string_view reason,
+                                                           WallTime now) override {
+    return write([&](Connection& connection) {
+      return queries::give_up_backend(connection, id, reason, now);
+    });
+  }
   std::expected<Backend, WriteError> record_heartbeat(std::string_view id, WallTime now) override {
     auto backend = write(
         [&](Connection& connection) { return queries::record_heartbeat(connection, id, now); });
@@ -132,16 +158,11 @@ class SqlStore : public Store {
         [&](Connection& connection) { return queries::find_meeting(connection, scoped_id); });
   }
   std::expected<ReserveOutcome, WriteError> reserve(const Meeting& meeting) override {
-    for (int attempt = 0; attempt < reserve_attempts; ++attempt) {
-      try {
-        auto outcome =
-            write([&](Connection& connection) { return queries::reserve(connection, meeting); });
-        if (outcome) return std::move(*outcome);
-      } catch (const ForeignKeyViolation&) {
-        return std::unexpected(WriteError::not_found);
-      }
-    }
-    throw StoreUnavailable("a reservation's row kept appearing and disappearing");
+    return std::move(reserve_all(std::span(&meeting, 1)).front());
+  }
+  std::vector<std::expected<ReserveOutcome, WriteError>> reserve_all(
+      const std::vector<Meeting>& meetings) override {
+    return reserve_all(std::span(meetings));
   }
   std::optional<Meeting> move_reservation(std::string_view scoped_id, std::int64_t epoch,
                                           std::string_view owner, std::string_view backend_id,
@@ -157,9 +178,12 @@ class SqlStore : public Store {
   }
   std::optional<Meeting> bind(std::string_view scoped_id, std::int64_t epoch,
                               const Binding& binding, WallTime now) override {
-    return write([&](Connection& connection) {
-      return queries::bind(connection, scoped_id, epoch, binding, now);
-    });
+    return std::move(bind_all({{std::string(scoped_id), epoch, binding}}, now).front());
+  }
+  std::vector<std::optional<Meeting>> bind_all(const std::vector<BindRequest>& requests,
+                                               WallTime now) override {
+    return write(
+        [&](Connection& connection) { return queries::bind_all(connection, requests, now); });
   }
   bool release(std::string_view scoped_id, std::int64_t epoch, std::string_view owner) override {
     return write([&](Connection& connection) {
@@ -189,13 +213,13 @@ class SqlStore : public Store {
         [&](Connection& connection) { return queries::list_tombstones(connection, backend_id); });
   }
   void bury(const Tombstone& tombstone) override {
-    write([&](Connection& connection) {
+    write_unseen([&](Connection& connection) {
       queries::bury(connection, tombstone);
       return true;
     });
   }
   void prune_tombstones(WallTime older_than) override {
-    write([&](Connection& connection) {
+    write_unseen([&](Connection& connection) {
       queries::prune_tombstones(connection, older_than);
       return true;
     });
@@ -207,10 +231,37 @@ class SqlStore : public Store {
         [&](Connection& connection) { return queries::read_changes(connection, after, limit); });
   }
   void prune_changes(WallTime older_than) override {
-    write([&](Connection& connection) {
+    write_unseen([&](Connection& connection) {
       queries::prune_changes(connection, older_than);
       return true;
     });
+  }
+
+  Membership beat(std::string_view instance_id, std::string_view host, WallTime now) override {
+    return write_unseen(
+        [&](Connection& connection) { return queries::beat(connection, instance_id, host, now); });
+  }
+  std::vector<std::string> claim_leases(std::string_view instance_id,
+                                        const std::vector<LeaseClaim>& claims) override {
+    return write_unseen([&](Connection& connection) {
+      return queries::claim_leases(connection, instance_id, claims);
+    });
+  }
+  void release_leases(std::string_view instance_id,
+                      const std::vector<std::string>& names) override {
+    write_unseen([&](Connection& connection) {
+      queries::release_leases(connection, instance_id, names);
+      return true;
+    });
+  }
+  bool remove_instance(std::string_view instance_id, std::optional<std::int64_t> beat) override {
+    return write_unseen([&](Connection& connection) {
+      return queries::remove_instance(connection, instance_id, beat);
+    });
+  }
+
+  void notify_changes() override {
+    if (std::exchange(unannounced_, false)) session_.announce("NOTIFY b3scale_changes");
   }
 
  private:
@@ -220,7 +271,35 @@ class SqlStore : public Store {
   }
   template <class Call>
   std::invoke_result_t<Call&, Connection&> write(Call call) {
+    auto result = session_.transact(Access::write, call);
+    unannounced_ = true;
+    return result;
+  }
+  // Of what the change feed does not show.
+  template <class Call>
+  std::invoke_result_t<Call&, Connection&> write_unseen(Call call) {
     return session_.transact(Access::write, call);
+  }
+  // What found a row that is gone again is tried once more.
+  std::vector<std::expected<ReserveOutcome, WriteError>> reserve_all(
+      std::span<const Meeting> meetings) {
+    auto outcomes =
+        write([&](Connection& connection) { return queries::reserve_all(connection, meetings); });
+    for (std::size_t index = 0; index < outcomes.size(); ++index) {
+      for (int attempt = 1; !outcomes[index]; ++attempt) {
+        if (attempt == reserve_attempts) {
+          throw StoreUnavailable("a reservation's row kept appearing and disappearing");
+        }
+        outcomes[index] =
+            std::move(write([&](Connection& connection) {
+                        return queries::reserve_all(connection, meetings.subspan(index, 1));
+                      }).front());
+      }
+    }
+    std::vector<std::expected<ReserveOutcome, WriteError>> settled;
+    settled.reserve(outcomes.size());
+    for (auto& outcome : outcomes) settled.push_back(std::move(*outcome));
+    return settled;
   }
   template <class Value, class Call>
   std::expected<Value, WriteError> unless_taken(Call call) {
@@ -232,6 +311,7 @@ class SqlStore : public Store {
   }
 
   Session session_;
+  bool unannounced_ = false;
 };
 
 }  // namespace

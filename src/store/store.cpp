@@ -31,44 +31,15 @@ bool is_sqlite_url(std::string_view url) {
   return url.starts_with(sqlite_scheme);
 }
 
-std::unique_ptr<Store> open_store(const std::string& url) {
+std::unique_ptr<Store> open_store(const std::string& url, std::shared_ptr<const Curfew> curfew) {
   if (is_sqlite_url(url)) {
     return make_sql_store(
         [path = sqlite_path(url)] { return std::make_unique<SqliteConnection>(path); });
   }
   check_postgres_url(url);
-  return make_sql_store([url] { return std::make_unique<PostgresConnection>(url); });
+  return make_sql_store([url, curfew = std::move(curfew)] {
+    return std::make_unique<PostgresConnection>(url, Patience{}, curfew);
+  });
 }
-
-// To be replaced by pure functions.
-namespace {
-[[noreturn]] void not_there() {
-  throw StoreCorrupt("not implemented");
-}
-}  // namespace
-std::vector<std::expected<ReserveOutcome, WriteError>> Store::reserve_all(
-    const std::vector<Meeting>&) {
-  not_there();
-}
-std::vector<std::optional<Meeting>> Store::bind_all(const std::vector<BindRequest>&, WallTime) {
-  not_there();
-}
-std::expected<GiveUpOutcome, WriteError> Store::give_up_backend(std::string_view, std::string_view,
-                                                                WallTime) {
-  not_there();
-}
-Membership Store::beat(std::string_view, std::string_view, WallTime) {
-  not_there();
-}
-std::vector<std::string> Store::claim_leases(std::string_view, const std::vector<LeaseClaim>&) {
-  not_there();
-}
-void Store::release_leases(std::string_view, const std::vector<std::string>&) {
-  not_there();
-}
-bool Store::remove_instance(std::string_view, std::optional<std::int64_t>) {
-  not_there();
-}
-void Store::notify_changes() {}
 
 }  // namespace b3::store

@@ -27,6 +27,8 @@
 
 namespace b3::store {
 
+class Curfew;
+
 struct StoreUnavailable : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -174,7 +176,8 @@ class Store {
 
   // -- schema ------------------------------------------------------------------------------
   // Brings the schema to this program's version under a lock that excludes other instances.
-  // Throws StoreCorrupt when the database is newer than this program.
+  // Throws StoreCorrupt when the database is too new for this program
+  // (docs/decisions/0007-schema-versions.md).
   virtual MigrationStatus migrate(WallTime now) = 0;
   virtual std::int64_t schema_version() = 0;
   virtual void ping() = 0;
@@ -214,7 +217,7 @@ class Store {
   // not_found: the frontend or backend does not exist (any more).
   virtual std::expected<ReserveOutcome, WriteError> reserve(const Meeting& meeting) = 0;
   // Compare-and-set on (scoped id, epoch, owner, phase reserved): the reservation goes to
-  // another node, epoch + 1. nullopt when someone else changed the row first.
+  // another node, with a new epoch. nullopt when someone else changed the row first.
   virtual std::optional<Meeting> move_reservation(std::string_view scoped_id, std::int64_t epoch,
                                                   std::string_view owner,
                                                   std::string_view backend_id,
@@ -248,41 +251,45 @@ class Store {
 
   // -- groups: one transaction, each element as the single call would have it ----------------
   virtual std::vector<std::expected<ReserveOutcome, WriteError>> reserve_all(
-      const std::vector<Meeting>& meetings);
+      const std::vector<Meeting>& meetings) = 0;
   struct BindRequest {
     std::string scoped_id;
     std::int64_t epoch = 0;
     Binding binding;
   };
   virtual std::vector<std::optional<Meeting>> bind_all(const std::vector<BindRequest>& requests,
-                                                       WallTime now);
+                                                       WallTime now) = 0;
 
   // -- health ------------------------------------------------------------------------------
   // Sets health = given_up with this reason and deletes the backend's meeting rows, leaving a
   // detached tombstone for each bound one. Safe to repeat.
   virtual std::expected<GiveUpOutcome, WriteError> give_up_backend(std::string_view id,
                                                                    std::string_view reason,
-                                                                   WallTime now);
+                                                                   WallTime now) = 0;
 
   // -- leases ------------------------------------------------------------------------------
   // Adds one to this instance's beat (making its row if it is missing) and tells who is there.
-  virtual Membership beat(std::string_view instance_id, std::string_view host, WallTime now);
+  virtual Membership beat(std::string_view instance_id, std::string_view host, WallTime now) = 0;
   // Compare-and-set on the holder of each. Returns the names this instance holds now.
   virtual std::vector<std::string> claim_leases(std::string_view instance_id,
-                                                const std::vector<LeaseClaim>& claims);
+                                                const std::vector<LeaseClaim>& claims) = 0;
   // Deletes those of `names` that this instance holds.
-  virtual void release_leases(std::string_view instance_id, const std::vector<std::string>& names);
+  virtual void release_leases(std::string_view instance_id,
+                              const std::vector<std::string>& names) = 0;
   // Deletes an instance's row and leases: on leaving (beat: nullopt), or when somebody found it
   // dead at this beat. False when it has beaten again since.
-  virtual bool remove_instance(std::string_view instance_id, std::optional<std::int64_t> beat);
+  virtual bool remove_instance(std::string_view instance_id, std::optional<std::int64_t> beat) = 0;
 
-  // Tells listeners (LISTEN) that something was written. Nothing where there are none.
-  virtual void notify_changes();
+  // Tells listeners (LISTEN b3scale_changes) when this Store has written since the last call what
+  // the change feed shows. Costs nothing otherwise, and on SQLite.
+  virtual void notify_changes() = 0;
 };
 
 // url: "sqlite:///absolute/file.db", "sqlite:relative.db", "sqlite::memory:", or anything libpq
 // takes ("postgres://...", "postgresql://...", "host=... dbname=...").
-std::unique_ptr<Store> open_store(const std::string& url);
+// After the curfew (store/curfew.h) no call waits for a server any more.
+std::unique_ptr<Store> open_store(const std::string& url,
+                                  std::shared_ptr<const Curfew> curfew = nullptr);
 bool is_sqlite_url(std::string_view url);
 
 }  // namespace b3::store

@@ -116,7 +116,6 @@ Meeting make_meeting(const Frontend& frontend, const Backend& backend, std::stri
   meeting.meeting_id = std::move(id);
   meeting.frontend_id = frontend.id;
   meeting.backend_id = backend.id;
-  meeting.epoch = to_unix_milliseconds(start_time);
   meeting.owner = random_hex(8);
   meeting.name = "Mathe \xc3\xbc ben";
   meeting.placement_json = R"({"chosen":"a"})";

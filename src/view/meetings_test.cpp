@@ -13,7 +13,7 @@ namespace b3::view {
 namespace {
 
 TEST_CASE("a meeting is found by every index, lists are in order") {
-  View view;
+  TestView view;
   view.put(meeting_row("k~c", "f1", "b1", "ic"));
   view.put(meeting_row("k~a", "f1", "b2", "ia"));
   view.put(meeting_row("k~b", "f2", "b1"));
@@ -26,14 +26,14 @@ TEST_CASE("a meeting is found by every index, lists are in order") {
 }
 
 TEST_CASE("a reservation has no internal id to be found by") {
-  View view;
+  TestView view;
   view.put(meeting_row("m1", "f1", "b1"));
   view.put(meeting_row("m2", "f1", "b1"));
   CHECK_FALSE(view.meeting_by_internal_id(""));
 }
 
 TEST_CASE("a put meeting moves between the indexes") {
-  View view;
+  TestView view;
   view.put(meeting_row("m1", "f1", "b1", "i1"));
   auto moved = meeting_row("m1", "f1", "b2", "i2");
   moved.epoch = 2;
@@ -46,16 +46,16 @@ TEST_CASE("a put meeting moves between the indexes") {
 }
 
 TEST_CASE("an internal id that changed hands belongs to the last row put") {
-  View view;
+  TestView view;
   view.put(meeting_row("m1", "f1", "b1", "i1"));
   view.put(meeting_row("m2", "f1", "b1", "i1"));
   view.erase_meeting("m1", 1);
   REQUIRE(view.meeting_by_internal_id("i1"));
-  CHECK(view.meeting_by_internal_id("i1")->meeting.scoped_id == "m2");
+  CHECK(view.meeting_by_internal_id("i1")->scoped_id() == "m2");
 }
 
 TEST_CASE("an older epoch neither replaces nor erases a newer one") {
-  View view;
+  TestView view;
   auto row = meeting_row("m1", "f1", "b2");
   row.epoch = 3;
   view.put(row);
@@ -69,30 +69,30 @@ TEST_CASE("an older epoch neither replaces nor erases a newer one") {
   CHECK(view.version() == before);
   CHECK(calls == 0);
   REQUIRE(view.meeting("m1"));
-  CHECK(view.meeting("m1")->meeting.backend_id == "b2");
+  CHECK(view.meeting("m1")->backend_id() == "b2");
   view.erase_meeting("m1", 4);
   CHECK_FALSE(view.meeting("m1"));
   CHECK(calls == 1);
 }
 
 TEST_CASE("changed_at_version marks placement, not counters") {
-  View view;
+  TestView view;
   auto row = meeting_row("m1", "f1", "b1");
   const auto stamp = [&] {
     view.put(row);
-    return view.meeting("m1")->changed_at_version;
+    return view.meeting("m1")->changed_at_version();
   };
   const auto is_fresh = [&] { return stamp() == view.version(); };
   CHECK(is_fresh());  // new
 
-  const auto before = view.meeting("m1")->changed_at_version;
+  const auto before = view.meeting("m1")->changed_at_version();
   row.counts.participants = 9;
   row.running = true;
   row.document = "<meeting/>";
   row.name = "Maths";
-  row.seen_at = test_now;
+  row.seen_at = test_now.wall;
   CHECK(stamp() == before);
-  CHECK(view.meeting("m1")->meeting.counts.participants == 9);
+  CHECK(view.meeting("m1")->counts().participants == 9);
 
   row.phase = MeetingPhase::bound;
   CHECK(is_fresh());
@@ -109,11 +109,11 @@ TEST_CASE("changed_at_version marks placement, not counters") {
 }
 
 TEST_CASE("the observer sees the state after the change") {
-  View view;
+  TestView view;
   std::vector<std::string> log;
   view.on_meeting_changed([&](std::string_view id) {
     const auto* entry = view.meeting(id);
-    log.push_back(entry ? fmt::format("{} on {}", id, entry->meeting.backend_id)
+    log.push_back(entry ? fmt::format("{} on {}", id, entry->backend_id())
                         : fmt::format("{} gone", id));
     CHECK(view.meetings().size() == view.meeting_count());
   });
@@ -126,7 +126,7 @@ TEST_CASE("the observer sees the state after the change") {
 }
 
 TEST_CASE("the observer may write, erase what it was told of, and replace itself") {
-  View view;
+  TestView view;
   view.on_meeting_changed([&view](std::string_view id) {
     view.on_meeting_changed({});
     view.erase_meeting(std::string(id), 1);
@@ -137,17 +137,17 @@ TEST_CASE("the observer may write, erase what it was told of, and replace itself
 }
 
 TEST_CASE("a meeting may be erased by the very text the view returned") {
-  View view;
+  TestView view;
   view.put(meeting_row("a-scoped-id-too-long-for-the-string-itself", "f1", "b1", "i1"));
   std::string seen;
   view.on_meeting_changed([&seen](std::string_view id) { seen = id; });
-  view.erase_meeting(view.meetings()[0]->meeting.scoped_id, 1);
+  view.erase_meeting(view.meetings()[0]->scoped_id(), 1);
   CHECK(seen == "a-scoped-id-too-long-for-the-string-itself");
   CHECK(view.meeting_count() == 0);
 }
 
 TEST_CASE("load replaces everything") {
-  View view;
+  TestView view;
   view.put(frontend_row("f1", "old"));
   view.put(backend_row("b1", "https://old/"));
   view.put(meeting_row("m1", "f1", "b1", "i1"));
@@ -164,30 +164,30 @@ TEST_CASE("load replaces everything") {
   CHECK_FALSE(view.meeting_by_internal_id("i1"));
   CHECK(view.meetings_of_frontend("f1").empty());
   REQUIRE(view.meeting("m2"));
-  CHECK(view.meeting("m2")->meeting.epoch == 1);
+  CHECK(view.meeting("m2")->epoch() == 1);
   CHECK(view.candidates(test_now).size() == 1);
   CHECK(view.candidate("b2", test_now)->meetings == 1);
 }
 
 TEST_CASE("load tells of every meeting that was or is there and keeps unchanged stamps") {
-  View view;
+  TestView view;
   view.put(meeting_row("gone", "f1", "b1", "i1"));
   view.put(meeting_row("same", "f1", "b1", "i2"));
   view.put(meeting_row("moved", "f1", "b1", "i3"));
-  const auto before = view.meeting("same")->changed_at_version;
+  const auto before = view.meeting("same")->changed_at_version();
   std::set<std::string> seen;
   view.on_meeting_changed([&](std::string_view id) {
     CHECK(seen.emplace(id).second);
-    CHECK(view.meeting("moved")->meeting.backend_id == "b2");
+    CHECK(view.meeting("moved")->backend_id() == "b2");
     CHECK_FALSE(view.meeting("gone"));
   });
   view.load({}, {},
             {meeting_row("same", "f1", "b1", "i2"), meeting_row("moved", "f1", "b2", "i3"),
              meeting_row("new", "f1", "b1", "i4")});
   CHECK(seen == std::set<std::string>{"gone", "same", "moved", "new"});
-  CHECK(view.meeting("same")->changed_at_version == before);
-  CHECK(view.meeting("moved")->changed_at_version == view.version());
-  CHECK(view.meeting("new")->changed_at_version == view.version());
+  CHECK(view.meeting("same")->changed_at_version() == before);
+  CHECK(view.meeting("moved")->changed_at_version() == view.version());
+  CHECK(view.meeting("new")->changed_at_version() == view.version());
   view.put(meeting_row("later", "f1", "b1"));
   CHECK(seen.contains("later"));  // the observer outlives a load
 }
@@ -204,7 +204,7 @@ void check_same(const View& view, const Rows& rows) {
     by_frontend[row.frontend_id] += id + " ";
     attendees[row.backend_id] += row.counts.participants;
     REQUIRE(view.meeting(id));
-    REQUIRE(view.meeting(id)->meeting.epoch == row.epoch);
+    REQUIRE(view.meeting(id)->epoch() == row.epoch);
     if (!row.internal_id.empty()) {
       REQUIRE(view.meeting_by_internal_id(row.internal_id) == view.meeting(id));
     }
@@ -221,7 +221,7 @@ void check_same(const View& view, const Rows& rows) {
 
 TEST_CASE("property: after any sequence of writes all indexes agree with the rows") {
   std::mt19937_64 random{7};
-  View view;
+  TestView view;
   Rows rows;
   for (int i = 0; i < 4; ++i) view.put(backend_row(fmt::format("b{}", i), fmt::format("h{}", i)));
   for (int step = 0; step < 3'000; ++step) {
@@ -259,9 +259,9 @@ TEST_CASE("1,000 backends and 100,000 meetings") {
     rows.push_back(meeting_row(fmt::format("k~{:06}", i), fmt::format("f{}", i % 10),
                                fmt::format("b{}", i % backends), fmt::format("i{}", i)));
     rows.back().counts.participants = i % backends;
-    rows.back().reserved_at = test_now - std::chrono::hours{1};
+    rows.back().reserved_at = test_now.wall - std::chrono::hours{1};
   }
-  View view;
+  TestView view;
   view.load({}, nodes, rows);
   CHECK(view.meeting_count() == meetings);
   const auto candidates = view.candidates(test_now);
@@ -275,7 +275,8 @@ TEST_CASE("1,000 backends and 100,000 meetings") {
   }
   CHECK(view.meetings_of_frontend("f3").size() == meetings / 10);
   CHECK(view.meeting_by_internal_id("i99999") == view.meeting("k~099999"));
-  const auto ranking = placement::rank(candidates, {}, placement::Policy::expected_load, test_now);
+  const auto ranking =
+      placement::rank(candidates, {}, placement::Policy::expected_load, test_now.wall);
   CHECK(ranking.ranked.at(0).backend_id == "b0");
   for (int i = 0; i < meetings; i += 2) view.erase_meeting(fmt::format("k~{:06}", i), 1);
   CHECK(view.candidates(test_now)[0].meetings == 0);

@@ -16,7 +16,7 @@ inline bool by_host(const BackendEntry* left, const BackendEntry* right) {
          std::tie(right->backend.host, right->backend.id);
 }
 inline bool by_scoped_id(const MeetingEntry* left, const MeetingEntry* right) {
-  return left->meeting.scoped_id < right->meeting.scoped_id;
+  return left->scoped_id() < right->scoped_id();
 }
 
 }  // namespace b3::view

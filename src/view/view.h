@@ -5,6 +5,7 @@
 // The store is the truth: callers apply a row here after the store has accepted it.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -13,13 +14,13 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "model/backend.h"
 #include "model/frontend.h"
 #include "model/meeting.h"
 #include "placement/placement.h"
+#include "view/meeting_entry.h"
 
 namespace b3::view {
 
@@ -30,34 +31,42 @@ struct FrontendEntry {
 struct BackendEntry {
   Backend backend;
   BackendSettings settings;
-};
-struct MeetingEntry {
-  Meeting meeting;
-  // version() right after the row was new or its phase, epoch, backend or internal id changed; an
-  // update of counters or the document keeps the old value.
-  std::uint64_t changed_at_version = 0;
-  // When this view first had this epoch of it; ages are counted from here, so that a step of the
-  // wall clock changes none.
-  SteadyTime held_since{};
+  // When this view last saw the heartbeat of its agent change. A row that is new here, at start
+  // too, counts as just heard.
+  SteadyTime heartbeat_seen{};
+
+  // How long its agent has been silent; nullopt for a node without one.
+  std::optional<milliseconds> agent_silence(SteadyTime now) const {
+    if (!backend.agent_heartbeat) return std::nullopt;
+    return std::chrono::duration_cast<milliseconds>(now - heartbeat_seen);
+  }
 };
 
 class View {
  public:
-  explicit View(std::function<Now()> clock = read_clocks) : clock_(std::move(clock)) {}
+  explicit View(std::function<Now()> clock = read_clocks);
+  ~View();
+  View(const View&) = delete;
+  View& operator=(const View&) = delete;
 
   // -- writing ---------------------------------------------------------------------------
   // Rows with settings this program cannot read are kept with default settings and logged.
   void put(Frontend frontend);
   void put(Backend backend);
-  // Ignored when the view already holds this scoped id with a higher epoch.
+  // Ignored when the view already holds this scoped id with a higher epoch. An empty document means
+  // that it was not read: the one held for the same placement stays.
   void put(Meeting meeting);
+  // Fills in a document that was not read with its row; ignored when the row has gone, moved on or
+  // got one meanwhile. No change of the meeting: the observer does not hear of it.
+  void put_document(std::string_view scoped_id, std::int64_t epoch, std::string_view document);
   // Its meetings go with it, as they do in the store.
   void erase_frontend(std::string_view id);
   void erase_backend(std::string_view id);
   // Erases only when the held epoch is not higher than `epoch`.
   void erase_meeting(std::string_view scoped_id, std::int64_t epoch);
-  // Replaces everything (start, reload). Rows that say the same as before keep their
-  // changed_at_version; the observer hears of every meeting that was there or is there now.
+  // Replaces everything (start, reload), higher epochs as well. Rows that say the same as before
+  // keep their changed_at_version, those of the same epoch their age; the observer hears of every
+  // meeting that was there or is there now.
   void load(std::vector<Frontend> frontends, std::vector<Backend> backends,
             std::vector<Meeting> meetings);
 
@@ -87,11 +96,18 @@ class View {
   std::vector<const MeetingEntry*> meetings() const;    // ordered by scoped id
   std::vector<const MeetingEntry*> meetings_of_frontend(std::string_view id) const;  // "
   std::vector<const MeetingEntry*> meetings_of_backend(std::string_view id) const;   // "
-  std::size_t meeting_count() const { return meetings_.size(); }
+  std::size_t meeting_count() const { return by_scoped_id_.size(); }
+  // version() right after the last change to what getMeetings shows of a frontend's meetings: which
+  // are bound, and their documents. 0 when it has none.
+  std::uint64_t meetings_changed_at(std::string_view frontend_id) const;
 
-  // Every backend as placement wants it, loads summed up as of `now`; ordered by host.
-  std::vector<placement::Candidate> candidates(WallTime now) const;
-  std::optional<placement::Candidate> candidate(std::string_view backend_id, WallTime now) const;
+  // Is there a bound meeting of this frontend whose document was not read?
+  bool lacks_documents(std::string_view frontend_id) const;
+
+  // Every backend as placement wants it, loads summed up as of `now`; ordered by host. Steady time
+  // must not go back from call to call: expectations that have faded are forgotten.
+  std::vector<placement::Candidate> candidates(Now now) const;
+  std::optional<placement::Candidate> candidate(std::string_view backend_id, Now now) const;
 
  private:
   struct StringHash {
@@ -102,38 +118,35 @@ class View {
   };
   template <class Value>
   using Index = std::unordered_map<std::string, Value, StringHash, std::equal_to<>>;
-  // What a meeting adds to its backend's load, side by side with the others of that backend:
-  // candidates() walks these for every placement.
-  struct HeldMeeting;
-  struct Share {
-    HeldMeeting* held;
-    WallTime reserved_at;
-    std::int64_t attendees;
-    std::int64_t expected_size;
-  };
-  struct HeldMeeting : MeetingEntry {
-    std::size_t share = 0;  // index in its backend's shares
-  };
-  using EntrySet = std::unordered_set<const MeetingEntry*>;
+  template <class Group>
+  using Groups = Index<std::unique_ptr<Group>>;
 
   void store(Frontend frontend);
-  void store(Backend backend);
-  void store(Meeting meeting);
-  void link(HeldMeeting& held);
-  void unlink(const HeldMeeting& held);
+  void store(Backend backend, SteadyTime now);
+  void store(const Meeting& meeting, Now now, bool loading);
+  MeetingEntry& find_or_add(const Meeting& meeting, Now now, bool loading);
+  void index_internal_id(MeetingEntry& entry);
+  void join_groups(MeetingEntry& entry, const Meeting& meeting);
+  void leave_groups(MeetingEntry& entry);
+  void count_load(MeetingEntry& entry, SteadyTime now);
+  void discount_load(MeetingEntry& entry);
+  static void stop_expecting(MeetingEntry& entry);
+  static double expected_load(BackendMeetings& backend, SteadyTime now);
+  void drop_frontend(std::string_view id);
+  void drop_backend(std::string_view id);
   void remove_meeting(std::string_view scoped_id);
   void remove_meetings(std::vector<std::string> scoped_ids);
   void notify(const std::vector<std::string>& scoped_ids);
-  placement::Candidate make_candidate(const BackendEntry& entry, WallTime now) const;
+  placement::Candidate make_candidate(const BackendEntry& entry, SteadyTime now) const;
 
   Index<std::unique_ptr<FrontendEntry>> frontends_;  // by id
   Index<const FrontendEntry*> frontends_by_key_;
   Index<std::unique_ptr<BackendEntry>> backends_;      // by id
   std::vector<const BackendEntry*> backends_by_host_;  // ordered by host, then id
-  Index<std::unique_ptr<HeldMeeting>> meetings_;       // by scoped id
-  Index<const MeetingEntry*> meetings_by_internal_id_;
-  Index<EntrySet> meetings_by_frontend_;
-  Index<std::vector<Share>> shares_by_backend_;
+  IdTable<MeetingEntry, &MeetingEntry::by_scoped_id_, &MeetingEntry::scoped_id> by_scoped_id_;
+  IdTable<MeetingEntry, &MeetingEntry::by_internal_id_, &MeetingEntry::internal_id> by_internal_id_;
+  Groups<FrontendMeetings> meetings_by_frontend_;
+  Groups<BackendMeetings> meetings_by_backend_;
   Index<std::uint64_t> erasures_;  // scoped id -> version right after
   bool remembers_erasures_ = false;
   std::function<void(std::string_view)> observer_;

@@ -1,0 +1,72 @@
+// Which of an event loop's sockets are ready, asked of the kernel for many at once.
+//
+// Boost.Asio spends two system calls on every wait for a socket that is not ready yet; here a
+// socket is registered once and a call says what happened to all of them. One Poller per loop
+// (asio::use_service<Poller>(loop)); event loop thread only.
+#pragma once
+
+#include <sys/epoll.h>
+
+#include <array>
+#include <boost/asio/execution_context.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/basic_stream_descriptor.hpp>
+#include <cstddef>
+#include <cstdint>
+
+namespace b3::http {
+
+// The concrete executor: any_io_executor's indirection costs more than parsing a request.
+using LoopExecutor = boost::asio::io_context::executor_type;
+
+class Poller final : public boost::asio::execution_context::service {
+ public:
+  using key_type = Poller;
+  static inline boost::asio::execution_context::id id;
+
+  // Somebody with a file descriptor.
+  class Watcher {
+   public:
+    // What changed since the last call (EPOLLIN, EPOLLOUT, EPOLLRDHUP, ...). May destroy itself.
+    virtual void on_events(std::uint32_t events) = 0;
+    // The loop is going away: destroys whoever waits and does not wake them. False: nobody waits.
+    virtual bool abandon() = 0;
+
+   protected:
+    ~Watcher() = default;
+
+   private:
+    friend class Poller;
+    Watcher* previous_ = nullptr;
+    Watcher* next_ = nullptr;
+  };
+
+  explicit Poller(boost::asio::execution_context& loop);
+  ~Poller() override;
+
+  // Throws std::system_error. The descriptor is closed after remove(), and nowhere duplicated.
+  void add(int descriptor, Watcher& watcher);
+  void remove(Watcher& watcher);
+
+  // The loop has work as long as somebody waits.
+  void begin_wait();
+  void end_wait();
+
+ private:
+  using Descriptor = boost::asio::posix::basic_stream_descriptor<LoopExecutor>;
+
+  void shutdown() override;
+  void arm();
+  void poll();
+
+  Descriptor epoll_;
+  std::array<epoll_event, 256> batch_;
+  std::size_t batch_next_ = 0;  // the events of the running batch that are not delivered yet
+  std::size_t batch_end_ = 0;
+  std::size_t waits_ = 0;
+  bool armed_ = false;
+  bool closed_ = false;
+  Watcher* first_ = nullptr;
+};
+
+}  // namespace b3::http

@@ -1,0 +1,71 @@
+// Brings together the reservations and bindings of many requests: what arrives while transactions
+// are under way goes into the next one. One commit then serves many requests, and a lone request
+// waits for nobody.
+//
+// Event loop thread only; owned by the daemon. It and the Executor must outlive the coroutines that
+// wait here.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <cstdint>
+#include <deque>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "store/executor.h"
+
+namespace b3::store {
+
+struct GroupLimits {
+  int most_running = 2;  // transactions of one kind at a time
+  std::size_t largest_group = 256;
+};
+
+class GroupedWrites {
+ public:
+  explicit GroupedWrites(Executor& store, GroupLimits limits = {})
+      : store_(store), limits_(limits) {}
+  GroupedWrites(const GroupedWrites&) = delete;
+  GroupedWrites& operator=(const GroupedWrites&) = delete;
+
+  // As Store::reserve() and Store::bind(), and as the Executor refuses calls. What the transaction
+  // throws, everyone in it gets; where the database refuses one of them (StoreCorrupt), the others
+  // are tried by themselves.
+  boost::asio::awaitable<std::expected<ReserveOutcome, WriteError>> reserve(Meeting meeting);
+  boost::asio::awaitable<std::optional<Meeting>> bind(std::string scoped_id, std::int64_t epoch,
+                                                      Binding binding, WallTime now);
+
+  struct Reservation;
+  struct BindingAt;
+
+ private:
+  template <class Request>
+  struct Waiter;
+  template <class Request>
+  using Group = std::vector<std::shared_ptr<Waiter<Request>>>;
+  template <class Request>
+  struct Lane {
+    std::deque<std::shared_ptr<Waiter<Request>>> waiting;
+    int running = 0;
+  };
+
+  template <class Request>
+  boost::asio::awaitable<typename Request::Answer> submit(Lane<Request>& lane, Request request);
+  // Makes transactions until nobody waits.
+  template <class Request>
+  boost::asio::awaitable<void> work_off(Lane<Request>& lane);
+  template <class Request>
+  boost::asio::awaitable<void> write(Group<Request> group);
+  template <class Request>
+  Group<Request> take_group(Lane<Request>& lane) const;
+
+  Executor& store_;
+  const GroupLimits limits_;
+  Lane<Reservation> reservations_;
+  Lane<BindingAt> bindings_;
+};
+
+}  // namespace b3::store
