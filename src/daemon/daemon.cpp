@@ -16,8 +16,10 @@
 
 #include "base/encoding.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/timer.h"
 #include "daemon/site.h"
+#include "feed/documents.h"
 #include "feed/follower.h"
 #include "http/activation.h"
 #include "lease/keeper.h"
@@ -60,12 +62,13 @@ store::MigrationStatus prepare(store::Executor& executor) {
 store::FeedPosition load(store::Executor& executor, view::View& view) {
   const auto position = executor.run_blocking([&view](store::Store& store) {
     const auto from = store.feed_position();
-    view.load(store.list_frontends(), store.list_backends(), store.list_meetings());
+    view.load(store.list_frontends(), store.list_backends(), store.list_placements());
     return from;
   });
   log::info("state loaded", {{"frontends", view.frontends().size()},
                              {"backends", view.backends().size()},
                              {"meetings", view.meeting_count()}});
+  return_free_memory();
   return position;
 }
 
@@ -129,6 +132,8 @@ class Daemon {
   Daemon(const config::DaemonConfig& config, store::Executor& executor, view::View& view,
          store::FeedPosition position)
       : config_(config),
+        executor_(executor),
+        view_(view),
         // An SQLite database has one instance.
         shared_(!store::is_sqlite_url(config.db_url)),
         client_(loop_, {config.ca_file, 256, milliseconds{30'000}, "b3scale/" B3_VERSION}),
@@ -151,6 +156,7 @@ class Daemon {
   void run(std::optional<int> inherited_socket) {
     listen(inherited_socket);
     nodes_.on_open([this](std::string_view backend_id) { refresher_.poll_now(backend_id); });
+    asio::co_spawn(loop_, feed::read_documents(loop_, executor_, view_), asio::detached);
     refresher_.start();
     if (shared_) {
       keeper_.start();
@@ -230,6 +236,8 @@ class Daemon {
   }
 
   const config::DaemonConfig& config_;
+  store::Executor& executor_;
+  view::View& view_;
   const bool shared_;
   Loop loop_;
   view::InFlight in_flight_;
@@ -250,6 +258,7 @@ class Daemon {
 }  // namespace
 
 int serve(const config::DaemonConfig& config) {
+  prefer_small_memory();
   const auto inherited_socket = http::inherited_socket();  // before there are threads
   store::Executor executor{config.db_url, workers_of(config), executor_limits(config)};
   prepare(executor);

@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "feed/apply.h"
+#include "feed/documents.h"
 #include "feed/synchronize.h"
 
 namespace b3::feed {
@@ -59,7 +60,7 @@ store::Changes read_everything(store::Store& store, HeldIds held) {
   all.position = store.feed_position();
   all.frontends = store.list_frontends();
   all.backends = store.list_backends();
-  all.meetings = store.list_meetings();
+  all.meetings = store.list_placements();
   all.gone_frontends = missing(std::move(held.frontends), all.frontends, &Frontend::id);
   all.gone_backends = missing(std::move(held.backends), all.backends, &Backend::id);
   all.gone_meetings = missing(std::move(held.meetings), all.meetings, &Meeting::scoped_id);
@@ -147,6 +148,7 @@ asio::awaitable<void> Follower::reload() {
   const auto position = all.position;
   co_await apply_in_slices(std::move(all), asked_at);
   position_ = position;
+  asio::co_spawn(loop_, read_documents(loop_, store_, view_), asio::detached);
 }
 
 asio::awaitable<void> Follower::apply_in_slices(store::Changes changes, std::uint64_t asked_at) {

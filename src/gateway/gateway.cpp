@@ -98,6 +98,9 @@ bool Gateway::answer_now(const http::Request& request, http::Response& response)
   }
   const bool sure = !options_.shared_store;
   if (route->call == CallName::join) return join_now(request, *call, response, sure);
+  const bool unread = route->call == CallName::get_meetings && !view_.documents_read() &&
+                      view_.lacks_documents(call->frontend_id);
+  if (unread) return false;
   return read_now(*call, response, sure);
 }
 
@@ -152,8 +155,9 @@ boost::asio::awaitable<http::Response> Gateway::dispatch(Exchange exchange, Call
     case CallName::join:
       if (join_now(exchange.request, call, response, true)) co_return response;
       co_return co_await relay_join(exchange.request, std::move(call));
-    case CallName::is_meeting_running:
     case CallName::get_meetings:
+      co_return co_await get_meetings(std::move(exchange), std::move(call));
+    case CallName::is_meeting_running:
       if (read_now(call, response, true)) co_return response;
       co_return co_await is_meeting_running(std::move(exchange), std::move(call));
     case CallName::index:

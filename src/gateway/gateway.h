@@ -96,6 +96,7 @@ class Gateway {
 
   // reads.cpp
   bool read_now(const TenantCall& call, http::Response& response, bool sure);
+  Awaitable<http::Response> get_meetings(Exchange exchange, TenantCall call);
   Awaitable<http::Response> is_meeting_running(Exchange exchange, TenantCall call);
   Awaitable<http::Response> get_meeting_info(Exchange exchange, TenantCall call);
 

@@ -12,8 +12,9 @@ std::string running_answer(bool running) {
 
 }  // namespace
 
-// True when the view alone answers the call: getMeetings always, isMeetingRunning unless the
-// meeting has nobody in it as far as we know, where a moderator may have joined a second ago.
+// True when the view alone answers the call: getMeetings unless documents have not been read yet
+// (shortly after the start), isMeetingRunning unless the meeting has nobody in it as far as we
+// know, where a moderator may have joined a second ago.
 bool Gateway::read_now(const TenantCall& call, http::Response& response, bool sure) {
   if (call.call == "getMeetings") {
     write_xml(response, listings_.answer(view_, call.frontend_id, call.frontend_key,
@@ -32,6 +33,27 @@ bool Gateway::read_now(const TenantCall& call, http::Response& response, bool su
   }
   write_xml(response, running_answer(entry != nullptr && entry->running()));
   return true;
+}
+
+// An incomplete list would look as if meetings had ended, so without the documents there is none.
+boost::asio::awaitable<http::Response> Gateway::get_meetings(Exchange exchange, TenantCall call) {
+  try {
+    if (view_.lacks_documents(call.frontend_id)) {
+      const auto documents = co_await store_.run(
+          [id = call.frontend_id](store::Store& store) { return store.documents_of_frontend(id); });
+      for (const auto& each : documents) {
+        view_.put_document(each.scoped_id, each.epoch, each.document);
+      }
+    }
+  } catch (const store::StoreUnavailable& error) {
+    log::warn("getMeetings not answered",
+              {{"request_id", exchange.request.id}, {"reason", error.what()}});
+    co_return internal_failure("The meetings can not be listed at the moment.",
+                               exchange.request.id);
+  }
+  http::Response response;
+  read_now(call, response, true);
+  co_return response;
 }
 
 boost::asio::awaitable<http::Response> Gateway::is_meeting_running(Exchange exchange,
@@ -82,7 +104,16 @@ boost::asio::awaitable<http::Response> Gateway::get_meeting_info(Exchange exchan
   }
   entry = find(call.frontend_id, scoped_id);
   if (entry == nullptr) co_return meeting_not_found();
-  auto answer = bbb::meeting_info_answer(entry->document(), call.frontend_key);
+  auto document = entry->document();
+  if (!entry->has_document()) {
+    try {
+      const auto row =
+          co_await store_.run([&](store::Store& store) { return store.find_meeting(scoped_id); });
+      if (row) document = row->document;
+    } catch (const store::StoreUnavailable&) {  // then there is nothing to answer from
+    }
+  }
+  auto answer = bbb::meeting_info_answer(document, call.frontend_key);
   if (!answer) {
     co_return internal_failure("The meeting can not be reached at the moment.",
                                exchange.request.id);

@@ -152,12 +152,17 @@ bool Nodes::open(std::string_view backend_id) const {
   return found != breakers_.end() && found->second.is_open(clock_().steady);
 }
 
-void Nodes::note(const std::string& backend_id, bool is_poll, Breaker::Admission admission,
+// Being slower than an impatient caller would like is no reason to keep other calls away.
+void Nodes::note(const std::string& backend_id, bool counts, Breaker::Admission admission,
                  const CallResult& result) {
   const bool reached = result || result.error().failure == CallFailure::garbage;
   if (reached) {
     breakers_.erase(backend_id);
-  } else if (!is_poll && breakers_[backend_id].note_failure(admission, clock_().steady)) {
+  } else if (!counts) {
+    if (const auto found = breakers_.find(backend_id); found != breakers_.end()) {
+      found->second.note_nothing(admission);
+    }
+  } else if (breakers_[backend_id].note_failure(admission, clock_().steady)) {
     log::warn("calls to a backend do not get through",
               {{"backend_id", backend_id}, {"reason", result.error().detail}});
     if (observer_) observer_(backend_id);
@@ -179,8 +184,11 @@ asio::awaitable<std::expected<NodeAnswer, CallError>> Nodes::call(
                   0});
   }
   try {
-    auto result = co_await send(target, std::move(call), timeouts.value_or(timeouts_));
-    note(target.backend_id, is_poll, admission, result);
+    const auto patience = timeouts.value_or(timeouts_);
+    auto result = co_await send(target, std::move(call), patience);
+    const bool impatient = !result && result.error().failure == CallFailure::no_answer &&
+                           patience.response < timeouts_.response;
+    note(target.backend_id, !is_poll && !impatient, admission, result);
     co_return result;
   } catch (...) {
     const auto found = breakers_.find(target.backend_id);

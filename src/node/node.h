@@ -91,7 +91,7 @@ class Nodes {
  private:
   using CallResult = std::expected<NodeAnswer, CallError>;
   boost::asio::awaitable<CallResult> send(const Target& target, Call call, Timeouts timeouts);
-  void note(const std::string& backend_id, bool is_poll, Breaker::Admission admission,
+  void note(const std::string& backend_id, bool counts, Breaker::Admission admission,
             const CallResult& result);
 
   http::Sender& sender_;

@@ -28,9 +28,15 @@ store::RefreshResult::Lost lost(const MeetingEntry& row) {
   return {std::string(row.scoped_id()), row.epoch(), std::string(row.internal_id())};
 }
 
-bool differs(const bbb::NodeMeeting& found, const MeetingEntry& row) {
+bool has_other_document(const bbb::NodeMeeting& found, const MeetingEntry& row,
+                        const view::View& view) {
+  if (!row.has_document()) return view.documents_read();
+  return row.document_hash() != view::document_hash(found.document);
+}
+
+bool differs(const bbb::NodeMeeting& found, const MeetingEntry& row, const view::View& view) {
   return row.phase() != MeetingPhase::bound || row.running() != found.running ||
-         row.counts() != found.counts || row.document_hash() != view::document_hash(found.document);
+         row.counts() != found.counts || has_other_document(found, row, view);
 }
 
 Meeting adopt(const bbb::NodeMeeting& found, const bbb::Unscoped& id, const Frontend& frontend,
@@ -122,7 +128,7 @@ void consider(const PlanInput& input, const bbb::NodeMeeting& found, Plan& plan)
   if (row->phase() == MeetingPhase::bound && row->internal_id() != found.internal_id) {
     return consider_successor(input, found, *row, plan);
   }
-  if (differs(found, *row)) plan.changed.push_back(seen(found, *row));
+  if (differs(found, *row, input.view)) plan.changed.push_back(seen(found, *row));
 }
 
 // One row of this node that the poll did not list.

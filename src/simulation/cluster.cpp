@@ -27,7 +27,7 @@ Cluster::Cluster(std::uint64_t seed)
     auto& seat = *seats.emplace_back(std::make_unique<Seat>());
     seat.place.number = i;
     seat.place.feed_interval =
-        world.random.one_of({milliseconds{100}, milliseconds{500}, milliseconds{1'000}});
+        world.random.one_of({milliseconds{200}, milliseconds{500}, milliseconds{1'000}});
     start(seat);
   }
 }

@@ -6,6 +6,7 @@
 #include <boost/asio/detached.hpp>
 #include <utility>
 
+#include "feed/documents.h"
 #include "token/retry.h"
 
 namespace b3::simulation {
@@ -93,6 +94,7 @@ Instance::Instance(World& world, Database& database, Network& network, Place& pl
   keeper_.start();
   refresher_.start();
   follower_.start();
+  asio::co_spawn(loop_, feed::read_documents(loop_, executor_, view_), asio::detached);
 }
 
 // Everything that waits goes first, while what it uses still lives.

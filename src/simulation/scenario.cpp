@@ -10,8 +10,8 @@
 namespace b3::simulation {
 namespace {
 
-constexpr seconds shortest_trouble{200};
-constexpr seconds longest_trouble{360};
+constexpr seconds shortest_trouble{150};
+constexpr seconds longest_trouble{260};
 constexpr seconds healed_traffic{20};
 // More than a reservation's timeout, a few polls, and a node's way back from being given up.
 constexpr seconds quiet_time{130};

@@ -12,7 +12,7 @@ using namespace b3::simulation;
 
 namespace {
 
-constexpr std::uint64_t default_seeds = 300;
+constexpr std::uint64_t default_seeds = 150;
 
 // Runs below print nothing but what the report says.
 struct Silence {

@@ -22,13 +22,14 @@ std::string backend_columns(Dialect dialect) {
       time_column(dialect, "backends.created_at"), time_column(dialect, "backends.updated_at"));
 }
 
-std::string meeting_columns(Dialect dialect) {
+std::string meeting_columns(Dialect dialect, MeetingTexts texts) {
   return fmt::format(
       "meetings.scoped_id, meetings.meeting_id, meetings.frontend_id, meetings.backend_id, "
       "meetings.phase, meetings.epoch, meetings.owner, meetings.internal_id, meetings.name, "
       "meetings.running, meetings.participants, meetings.moderators, meetings.listeners, "
-      "meetings.voices, meetings.videos, meetings.expected_size, meetings.document, "
-      "meetings.placement, {}, {}, {}",
+      "meetings.voices, meetings.videos, meetings.expected_size, {}, {}, {}, {}, {}",
+      texts == MeetingTexts::none ? "''" : "meetings.document",
+      texts == MeetingTexts::all ? "meetings.placement" : "''",
       time_column(dialect, "meetings.reserved_at"), time_column(dialect, "meetings.bound_at"),
       time_column(dialect, "meetings.seen_at"));
 }

@@ -13,7 +13,9 @@ namespace b3::store {
 // Comma-separated and qualified with the table's name, in the order the readers below expect.
 std::string frontend_columns(Dialect dialect);
 std::string backend_columns(Dialect dialect);
-std::string meeting_columns(Dialect dialect);
+// Documents and explanations are by far the largest texts; what leaves them out reads "" for them.
+enum class MeetingTexts { all, no_explanation, none };
+std::string meeting_columns(Dialect dialect, MeetingTexts texts = MeetingTexts::all);
 std::string tombstone_columns(Dialect dialect);
 
 std::string_view to_string(TombstoneKind kind);

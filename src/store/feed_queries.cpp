@@ -115,8 +115,9 @@ Changes read_changes(Connection& connection, const FeedPosition& after, std::int
                             ids.frontends, &Frontend::id);
   changes.backends = fetch(connection, "backends", "id", backend_columns(dialect), read_backend,
                            ids.backends, &Backend::id);
-  changes.meetings = fetch(connection, "meetings", "scoped_id", meeting_columns(dialect),
-                           read_meeting, ids.meetings, &Meeting::scoped_id);
+  changes.meetings = fetch(connection, "meetings", "scoped_id",
+                           meeting_columns(dialect, MeetingTexts::no_explanation), read_meeting,
+                           ids.meetings, &Meeting::scoped_id);
   changes.gone_frontends = to_list(ids.frontends);
   changes.gone_backends = to_list(ids.backends);
   changes.gone_meetings = to_list(ids.meetings);

@@ -11,6 +11,41 @@ std::vector<Meeting> list_meetings(Connection& connection) {
   return read_all(connection.execute(sql), read_meeting);
 }
 
+std::vector<Meeting> list_placements(Connection& connection) {
+  const auto sql = fmt::format("SELECT {} FROM meetings",
+                               meeting_columns(connection.dialect(), MeetingTexts::none));
+  return read_all(connection.execute(sql), read_meeting);
+}
+
+namespace {
+
+MeetingDocument read_document(Row& row) {
+  RowReader reader{row};
+  MeetingDocument document;
+  document.scoped_id = reader.text();
+  document.epoch = reader.integer();
+  document.document = reader.text();
+  return document;
+}
+
+}  // namespace
+
+std::vector<MeetingDocument> documents_of_frontend(Connection& connection,
+                                                   std::string_view frontend_id) {
+  return read_all(
+      connection.execute("SELECT scoped_id, epoch, document FROM meetings WHERE frontend_id = $1",
+                         {frontend_id}),
+      read_document);
+}
+
+std::vector<MeetingDocument> documents_after(Connection& connection, std::string_view scoped_id,
+                                             std::int64_t limit) {
+  return read_all(connection.execute("SELECT scoped_id, epoch, document FROM meetings "
+                                     "WHERE scoped_id > $1 ORDER BY scoped_id LIMIT $2",
+                                     {scoped_id, limit}),
+                  read_document);
+}
+
 std::optional<Meeting> find_meeting(Connection& connection, std::string_view scoped_id) {
   const auto sql = fmt::format("SELECT {} FROM meetings WHERE scoped_id = $1",
                                meeting_columns(connection.dialect()));

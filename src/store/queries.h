@@ -36,6 +36,11 @@ std::expected<GiveUpOutcome, WriteError> give_up_backend(Connection& connection,
 std::optional<Backend> record_heartbeat(Connection& connection, std::string_view id, WallTime now);
 
 std::vector<Meeting> list_meetings(Connection& connection);
+std::vector<Meeting> list_placements(Connection& connection);
+std::vector<MeetingDocument> documents_of_frontend(Connection& connection,
+                                                   std::string_view frontend_id);
+std::vector<MeetingDocument> documents_after(Connection& connection, std::string_view scoped_id,
+                                             std::int64_t limit);
 std::optional<Meeting> find_meeting(Connection& connection, std::string_view scoped_id);
 // In the order of `meetings`. nullopt: the row that was in the way is gone again; the call may be
 // repeated for that one.

@@ -153,6 +153,18 @@ class SqlStore : public Store {
   }
 
   std::vector<Meeting> list_meetings() override { return read(queries::list_meetings); }
+  std::vector<Meeting> list_placements() override { return read(queries::list_placements); }
+  std::vector<MeetingDocument> documents_of_frontend(std::string_view frontend_id) override {
+    return read([&](Connection& connection) {
+      return queries::documents_of_frontend(connection, frontend_id);
+    });
+  }
+  std::vector<MeetingDocument> documents_after(std::string_view scoped_id,
+                                               std::int64_t limit) override {
+    return read([&](Connection& connection) {
+      return queries::documents_after(connection, scoped_id, limit);
+    });
+  }
   std::optional<Meeting> find_meeting(std::string_view scoped_id) override {
     return read(
         [&](Connection& connection) { return queries::find_meeting(connection, scoped_id); });

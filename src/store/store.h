@@ -42,6 +42,12 @@ enum class WriteError {
   in_use,    // it still has meetings
 };
 
+struct MeetingDocument {
+  std::string scoped_id;
+  std::int64_t epoch = 0;
+  std::string document;
+};
+
 struct MigrationStatus {
   std::int64_t before = 0;   // schema version found
   std::int64_t current = 0;  // schema version now
@@ -158,7 +164,8 @@ struct FeedPosition {
   auto operator<=>(const FeedPosition&) const = default;
 };
 
-// What changed after a position: rows as they are now, ids of rows that are gone.
+// What changed after a position: rows as they are now (meetings without their explanations), ids of
+// rows that are gone.
 struct Changes {
   bool gap = false;       // the feed no longer reaches back that far: load everything again
   FeedPosition position;  // where to go on
@@ -209,6 +216,12 @@ class Store {
 
   // -- meetings ----------------------------------------------------------------------------
   virtual std::vector<Meeting> list_meetings() = 0;  // ordered by scoped id
+  // All meetings without their documents and explanations, which are empty; in no order.
+  virtual std::vector<Meeting> list_placements() = 0;
+  virtual std::vector<MeetingDocument> documents_of_frontend(std::string_view frontend_id) = 0;
+  // At most `limit` documents behind this scoped id, ordered by it.
+  virtual std::vector<MeetingDocument> documents_after(std::string_view scoped_id,
+                                                       std::int64_t limit) = 0;
   virtual std::optional<Meeting> find_meeting(std::string_view scoped_id) = 0;
 
   // Inserts `meeting` (phase reserved) unless its scoped id is taken, with an epoch of the store's.

@@ -101,6 +101,10 @@ class View {
   // are bound, and their documents. 0 when it has none.
   std::uint64_t meetings_changed_at(std::string_view frontend_id) const;
 
+  // False while documents of loaded meetings are still being read (feed/documents.h): a meeting
+  // without one may have one in the store then.
+  bool documents_read() const { return documents_read_; }
+  void set_documents_read(bool read) { documents_read_ = read; }
   // Is there a bound meeting of this frontend whose document was not read?
   bool lacks_documents(std::string_view frontend_id) const;
 
@@ -149,6 +153,7 @@ class View {
   Groups<BackendMeetings> meetings_by_backend_;
   Index<std::uint64_t> erasures_;  // scoped id -> version right after
   bool remembers_erasures_ = false;
+  bool documents_read_ = true;
   std::function<void(std::string_view)> observer_;
   std::uint64_t version_ = 0;
   std::function<Now()> clock_;

@@ -160,13 +160,32 @@ class Trouble:
             self.outages[-1][1] = time.monotonic()
 
 
-def with_outages(calls, outages):
-    """While the database is away memory stands still, and a moment longer."""
+def stands_still_since(moment, windows):
+    """The start of the windows that reach up to this moment without a gap; None: it is outside."""
+    since = None
+    for start, end in sorted(windows, reverse=True):
+        if start <= (moment if since is None else since) <= end:
+            since = start
+    return since
+
+
+def with_lags(calls, outages, events, places):
+    """While the database is away memory stands still, and so does what is known of the meetings of
+    a node that is away. Creates of known meetings go by that memory, too."""
+    away = [(start, end + 3) for start, end in outages]
     for call in calls:
-        for start, end in outages:
-            if call.slack and start <= call.end and call.start <= end + 3:
-                call = call._replace(slack=max(call.slack, call.start - start + VIEW_LAG))
+        windows = list(away)
+        if call.call == "info" and call.run in places:
+            windows += [event[:2] for event in events if event.node == places[call.run][1]]
+        since = stands_still_since(call.end, windows)
+        if since is not None and call.call != "end":
+            call = call._replace(slack=max(call.slack, call.start - since + VIEW_LAG))
         yield call
+
+
+def born(run):
+    """An internal id ends with the wall-clock time of its node in milliseconds."""
+    return int(run.rsplit("-", 1)[1]) / 1000 - time.time() + time.monotonic()
 
 
 def test_chaos(server, start_cluster):  # noqa: F811
@@ -188,8 +207,10 @@ def test_chaos(server, start_cluster):  # noqa: F811
     acknowledged = collections.Counter((call.call, call.outcome) for call in recorder.calls)
     print(dict(trouble.counts), dict(acknowledged))
     assert acknowledged["create", "ok"] > 100 and acknowledged["join", "ok"] > 50, acknowledged
-    calls = list(with_outages(recorder.calls, trouble.outages))
-    problems = problems_of(calls, trouble.events, recorder.places, final)
+    calls = list(with_lags(recorder.calls, trouble.outages, trouble.events, recorder.places))
+    runs = set(recorder.places) | {call.run for call in calls if call.run}
+    problems = problems_of(calls, trouble.events, recorder.places, final,
+                           {run: born(run) for run in runs})
     for meeting in sorted({problem.split(":")[0] for problem in problems}):
         print(meeting, {run[-6:]: place for run, (of, place) in recorder.places.items()
                         if of == meeting})

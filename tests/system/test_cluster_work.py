@@ -168,6 +168,7 @@ def test_a_step_of_the_clock_changes_no_health_and_no_placement(start_pair, tmp_
     one, other = pair.tenants()
     pair.stop(0)
     pair.start(0, LD_PRELOAD=str(stepped_clock), STEPPED_CLOCK=str(file))
+    pair.cluster.admin = pair.admin(0)
     internal = {f"room-{i}": one.create(f"room-{i}")["internalMeetingID"] for i in range(6)}
     places = {each: pair.node_of(one, each) for each in internal}
     load_before = expected_load(pair)
@@ -175,7 +176,7 @@ def test_a_step_of_the_clock_changes_no_health_and_no_placement(start_pair, tmp_
         pair.nodes.fault(name, "create", "hang", times=1)
     opened = threading.Thread(target=lambda: one.create("open"))
     opened.start()
-    wait_until(lambda: "open" in str(pair[0].admin().get("/meetings")), "not reserved")
+    wait_until(lambda: "open" in str(pair.admin(0).get("/meetings")), "not reserved")
 
     file.write_text(step)
     wait_until(lambda: abs(clock_of(pair[0]) - time.time()) > 3000, "the clock did not step", 10)
@@ -185,11 +186,13 @@ def test_a_step_of_the_clock_changes_no_health_and_no_placement(start_pair, tmp_
             for name, backend in pair.backends(number).items():
                 assert backend["health"]["state"] == "usable", (number, name, backend)
                 assert backend["eligible"], (number, name, backend)
-    assert "open" in str(pair[0].admin().get("/meetings")), "a young reservation expired"
+    assert "open" in str(pair.admin(0).get("/meetings")), "a young reservation expired"
     # Nothing has aged: expectations fade within minutes, and one create more is under way.
     load_now = expected_load(pair)
     assert 0.98 * load_before <= load_now <= 1.3 * load_before, (load_before, load_now)
     opened.join()
+    for name in pair.nodes.nodes:
+        pair.nodes.heal(name)
     for tenant in (one, other):
         for meeting_id, internal_id in internal.items():
             answer = tenant.create(meeting_id)

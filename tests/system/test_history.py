@@ -52,6 +52,14 @@ def test_a_meeting_that_is_replaced_needs_a_reason():
     assert judge(create(0, 1, "A"), end(1, 2, "refused"), create(2, 3, "B"))
 
 
+def test_a_run_cannot_have_been_seen_before_it_was_born():
+    calls = [create(0, 1, "A"), create(5, 6, "B", slack=5), create(7, 8, "A", slack=8)]
+    assert problems_of(calls, [], PLACES, births={"A": 0, "B": 5.5}) == [
+        "room: A was replaced by B, and nothing had happened to it"]
+    fresh = [*calls[:2], create(7, 8, "A")]
+    assert "took turns" in problems_of(fresh, [], PLACES, births={"A": 0, "B": 5.5})[0]
+
+
 def test_an_end_without_an_answer_may_have_happened_later():
     assert judge(create(0, 1, "A"), end(1, 2, "none"), create(8, 9, "B")) == []
 

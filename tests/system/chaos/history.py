@@ -39,25 +39,26 @@ def told(calls, events, meeting):
 
 
 class Run:
-    """What was seen of one internal id."""
+    """What was seen of one internal id. Nobody can have seen it before it was born."""
 
-    def __init__(self, name, node, seen):
+    def __init__(self, name, node, seen, born=None):
         self.name = name
+        self.born = -math.inf if born is None else born
         self.node = node  # None: nobody looked while it lived
         self.seen = seen
         self.sure_from = min((call.end for call in seen), default=math.inf)
-        self.sure_until = max((call.earliest for call in seen), default=-math.inf)
-        self.first = min((call.earliest for call in seen), default=-math.inf)
+        self.sure_until = max([call.earliest for call in seen] + [self.born])
+        self.first = max(min((call.earliest for call in seen), default=-math.inf), self.born)
 
     def must_precede(self, other):
         return self.sure_from < other.sure_until
 
 
-def problems_of(calls, events=(), places=None, final=None):
+def problems_of(calls, events=(), places=None, final=None, births=None):
     """Sentences about what cannot be explained; none for a good history.
 
     `places`: run -> (meeting, node), as far as known. `final`: meeting -> [(node, run)], what the
-    nodes have after everything has healed and calmed down.
+    nodes have after everything has healed and calmed down. `births`: run -> when its node made it.
     """
     by_meeting = collections.defaultdict(list)
     for call in calls:
@@ -65,7 +66,7 @@ def problems_of(calls, events=(), places=None, final=None):
     found = []
     for meeting, own in sorted(by_meeting.items()):
         known = {run: node for run, (of, node) in (places or {}).items() if of == meeting}
-        for problem in problems_of_meeting(own, events, known,
+        for problem in problems_of_meeting(own, events, known, births or {},
                                            None if final is None else final.get(meeting, [])):
             found.append(f"{meeting}: {problem}")
     for meeting in sorted(set(final or {}) - set(by_meeting)):
@@ -73,25 +74,26 @@ def problems_of(calls, events=(), places=None, final=None):
     return found
 
 
-def problems_of_meeting(calls, events, places, final):
-    runs = runs_of(calls, places)
+def problems_of_meeting(calls, events, places, births, final):
+    runs = runs_of(calls, places, births)
     disorder = [f"{one.name} and {other.name} took turns"
                 for i, one in enumerate(runs) for other in runs[i + 1:]
                 if one.must_precede(other) and other.must_precede(one)]
     if disorder:
         return disorder
     runs.sort(key=lambda run: (run.sure_until + run.sure_from) / 2)
+    runs.sort(key=lambda run: run.born)
     return (replaced_without_reason(runs, calls, events) + came_back(runs, calls)
             + joins_led_astray(runs, calls, places)
             + ([] if final is None else wrong_at_the_end(runs, calls, events, final)))
 
 
-def runs_of(calls, places):
+def runs_of(calls, places, births):
     seen = collections.defaultdict(list)
     for call in calls:
         if call.outcome == "ok" and call.run and call.call in ("create", "info"):
             seen[call.run].append(call)
-    return [Run(name, places.get(name), own) for name, own in seen.items()]
+    return [Run(name, places.get(name), own, births.get(name)) for name, own in seen.items()]
 
 
 def reason_to_go(run, calls, events, until, kinds=("down", "lost")):

@@ -10,7 +10,7 @@ from b3cluster import ClusterError, Daemon, Tenant, wait_until
 IMPATIENT = {
     "B3SCALE_NODE_GIVE_UP_AFTER": "2s",
     "B3SCALE_NODE_GIVE_UP_FAILURES": "3",
-    "B3SCALE_RESERVATION_TIMEOUT": "4s",
+    "B3SCALE_RESERVATION_TIMEOUT": "6s",
 }
 
 
@@ -73,10 +73,15 @@ class Instances:
 
     # -- looking --------------------------------------------------------------------------------
 
+    def admin(self, number=0):
+        """The REST API, with a token that is valid whatever time it is there."""
+        day = 24 * 3600
+        return self.daemons[number].admin(iat=int(time.time()) - day, exp=int(time.time()) + day)
+
     def backends(self, number=0):
         """node name -> backend, as instance `number` shows it"""
         return {self.nodes.name_of(backend["bbb"]["host"]): backend
-                for backend in self.daemons[number].admin().get("/backends")}
+                for backend in self.admin(number).get("/backends")}
 
     def node_of(self, tenant, meeting_id):
         """Where it is, also when another instance than the first has just made it."""
