@@ -83,6 +83,7 @@ gateway::GatewayOptions gateway_options(const config::DaemonConfig& config) {
       std::min(options.end_timeouts.response, config.node_response_timeout);
   options.create_deadline =
       std::min(options.create_deadline, config.reservation_timeout - milliseconds{1'000});
+  options.patience = std::min(options.patience, options.create_deadline / 2);
   // Instances that share a secret understand each other's waiting pages.
   options.retry_key =
       token::retry_key(config.api_jwt_secret.empty() ? random_hex(32) : config.api_jwt_secret);
@@ -169,7 +170,7 @@ class Daemon {
   }
 
  private:
-  const lease::Leases& leases() const {
+  lease::Leases& leases() {
     if (shared_) return keeper_;
     return all_leases_;
   }
@@ -247,7 +248,7 @@ class Daemon {
   api::Api api_;
   Site site_;
   http::Server server_;
-  const lease::AllLeases all_leases_;
+  lease::AllLeases all_leases_;
   lease::Keeper keeper_;
   refresh::Refresher refresher_;
   feed::Follower follower_;

@@ -15,6 +15,9 @@ std::optional<std::string_view> optional_text(const bbb::Parameters& parameters,
   return std::string_view(*value);
 }
 
+// How often a create looks again at a row that it could not bind.
+constexpr int most_looks = 4;
+
 constexpr std::string_view not_created = "The meeting could not be created at the moment.";
 
 }  // namespace
@@ -94,7 +97,8 @@ boost::asio::awaitable<std::optional<http::Response>> Creation::claim() {
 // The create of another instance is waited for as long as it usually takes; its outcome arrives by
 // the change feed. After that the other one may have died.
 bool Creation::is_being_created_elsewhere(const view::MeetingEntry& entry) const {
-  if (!gateway_.options_.shared_store || entry.phase() != MeetingPhase::reserved) return false;
+  const bool others = gateway_.options_.shared_store && entry.owner() != owner_;
+  if (!others || entry.phase() != MeetingPhase::reserved) return false;
   return gateway_.options_.clock().steady - entry.held_since() < gateway_.options_.patience;
 }
 
@@ -125,7 +129,7 @@ Meeting Creation::choose(const placement::Ranking& ranking, WallTime now) const 
   row.meeting_id = meeting_id_;
   row.frontend_id = call_.frontend_id;
   row.backend_id = ranking.ranked.front().backend_id;
-  row.owner = random_hex(16);
+  row.owner = owner_;
   row.name = call_.parameters.get("name");
   row.expected_size = demand_.expected_size;
   row.placement_json = placement::explain_json(ranking, demand_, row.backend_id, now);
@@ -173,16 +177,14 @@ boost::asio::awaitable<std::expected<std::optional<Meeting>, http::Response>> Cr
   }
 }
 
-boost::asio::awaitable<http::Response> Creation::place(Meeting reservation) {
+boost::asio::awaitable<std::optional<http::Response>> Creation::place(Meeting reservation) {
   reserved_here_ = true;
   for (;;) {
     const auto target = target_of(reservation.backend_id);
     const auto attempt = target ? co_await ask(*target) : Attempt::not_acted;
     switch (attempt) {
       case Attempt::created:
-        if (auto response = co_await bind(reservation, *target)) co_return std::move(*response);
-        co_return internal_failure("The meeting was ended while it was being created.",
-                                   request_.id);
+        co_return answer_for(co_await bind(reservation, *target));
       case Attempt::refused:
         // A node that holds the id keeps the reservation: refresh binds or expires it.
         if (!node_has_it_) co_await release(reservation);
@@ -214,6 +216,7 @@ boost::asio::awaitable<std::optional<http::Response>> Creation::repeat(Meeting m
   if (now == nullptr || now->epoch() != meeting.epoch || now->phase() != meeting.phase) {
     co_return std::nullopt;
   }
+  reserved_here_ = meeting.owner == owner_;
   known_internal_id_ = meeting.phase == MeetingPhase::bound ? meeting.internal_id : std::string();
   const auto target = target_of(meeting.backend_id);
   if (!target) co_return internal_failure(not_created, request_.id);
@@ -222,7 +225,7 @@ boost::asio::awaitable<std::optional<http::Response>> Creation::repeat(Meeting m
       const bool known =
           meeting.phase == MeetingPhase::bound && meeting.internal_id == binding_.internal_id;
       if (known) co_return xml_response(std::move(answer_));
-      co_return co_await bind(meeting, *target);
+      co_return answer_for(co_await bind(meeting, *target));
     }
     case Attempt::refused:
       co_return xml_response(std::move(answer_));
@@ -275,8 +278,16 @@ boost::asio::awaitable<void> Creation::release(const Meeting& reservation) {
   }
 }
 
-boost::asio::awaitable<std::optional<http::Response>> Creation::bind(const Meeting& row,
-                                                                     const node::Target& target) {
+std::optional<http::Response> Creation::answer_for(Bound bound) {
+  if (bound == Bound::done) return xml_response(std::move(answer_));
+  if (bound == Bound::again && ++looked_again_ < most_looks) return std::nullopt;
+  return internal_failure(
+      bound == Bound::gone ? "The meeting was ended while it was being created." : not_created,
+      request_.id);
+}
+
+boost::asio::awaitable<Bound> Creation::bind(const Meeting& row, const node::Target& target) {
+  binding_.replaces = row.internal_id;
   const auto now = gateway_.options_.clock().wall;
   fault_point("create/before-bind");
   try {
@@ -288,7 +299,7 @@ boost::asio::awaitable<std::optional<http::Response>> Creation::bind(const Meeti
                                     {"internal_id", binding_.internal_id},
                                     {"backend_id", target.backend_id}});
       gateway_.view_.put(std::move(*bound));
-      co_return xml_response(std::move(answer_));
+      co_return Bound::done;
     }
   } catch (const store::StoreUnavailable& error) {
     // What is known of a row of somebody else may be out of date: then this is a second meeting.
@@ -302,16 +313,21 @@ boost::asio::awaitable<std::optional<http::Response>> Creation::bind(const Meeti
     assumed.document = binding_.document;
     assumed.bound_at = now;
     gateway_.view_.put(std::move(assumed));
-    co_return xml_response(std::move(answer_));
+    co_return Bound::done;
   }
-  // The id was ended or moved while the node was creating it: look at the row as it is. Where it
-  // has been created again on the same node meanwhile, that meeting is not ours to end.
   co_await feed::synchronize(gateway_.store_, gateway_.view_, {scoped_id_});
-  const auto* successor = gateway_.view_.meeting(scoped_id_);
-  if (successor == nullptr || successor->backend_id() != target.backend_id) {
+  const auto* row_now = gateway_.view_.meeting(scoped_id_);
+  if (row_now == nullptr || row_now->backend_id() != target.backend_id) {
+    // The id was ended or moved while the node was creating it.
     co_await end_copy(target);
+    co_return Bound::gone;
   }
-  co_return std::nullopt;
+  // A reservation that stands, and still was not bound: the node has offered what was ended while
+  // it was away. A bound row is another one's, and not ours to end.
+  const bool ended_before =
+      row_now->phase() == MeetingPhase::reserved && row_now->epoch() == row.epoch;
+  if (ended_before) co_await end_copy(target);
+  co_return Bound::again;
 }
 
 boost::asio::awaitable<void> Creation::end_copy(const node::Target& target) {
@@ -326,7 +342,7 @@ boost::asio::awaitable<void> Creation::end_copy(const node::Target& target) {
   const auto ended =
       co_await gateway_.nodes_.call(target, {"end", std::move(parameters), {}, {}, request_.id, {}},
                                     gateway_.options_.end_timeouts);
-  log::warn("meeting was ended while it was created",
+  log::warn("what a node has created is over, ending it there",
             {{"request_id", request_.id},
              {"meeting_id", scoped_id_},
              {"copy_ended", ended && ended->answer.success()}});

@@ -19,6 +19,13 @@ enum class Attempt {
   unknown,    // the node may or may not have it: no other node may be tried
 };
 
+// What became of writing down what a node confirmed.
+enum class Bound {
+  done,   // `answer` is for the tenant
+  again,  // the row is there but was not ours to bind so: look at it again
+  gone,   // the id was ended or went elsewhere; our copy on the node has been ended
+};
+
 // Lives for one request. Event loop thread only.
 class Creation {
  public:
@@ -35,8 +42,9 @@ class Creation {
   Awaitable<std::optional<http::Response>> claim();
   // Reserves a node for the id. nullopt: somebody else holds the id by now (look again).
   Awaitable<std::expected<std::optional<Meeting>, http::Response>> reserve();
-  // Asks the reserved node and, while nodes turn out not to have acted, the next ones.
-  Awaitable<http::Response> place(Meeting reservation);
+  // Asks the reserved node and, while nodes turn out not to have acted, the next ones. nullopt:
+  // look again.
+  Awaitable<std::optional<http::Response>> place(Meeting reservation);
   // Repeats the create at the node that holds the id already. nullopt: the row went away while
   // the node worked (look again).
   Awaitable<std::optional<http::Response>> repeat(Meeting meeting);
@@ -44,8 +52,8 @@ class Creation {
   Awaitable<Attempt> ask(const node::Target& target);
   // After an answer that is not BBB's: does the node have the meeting?
   Awaitable<Attempt> verify(const node::Target& target);
-  // nullopt when the row has moved on meanwhile; then our copy on the node has been ended.
-  Awaitable<std::optional<http::Response>> bind(const Meeting& row, const node::Target& target);
+  // Makes what the node has confirmed the row's.
+  Awaitable<Bound> bind(const Meeting& row, const node::Target& target);
   // The reservation goes to the best node not tried yet. nullopt: nobody is left.
   Awaitable<std::optional<Meeting>> move_on(const Meeting& reservation);
   Awaitable<void> release(const Meeting& reservation);
@@ -55,6 +63,7 @@ class Creation {
   placement::Ranking rank() const;
   Meeting choose(const placement::Ranking& ranking, WallTime now) const;
   std::optional<node::Target> target_of(const std::string& backend_id) const;
+  std::optional<http::Response> answer_for(Bound bound);
   void accept(bbb::Answer& answer);
   bool is_being_created_elsewhere(const view::MeetingEntry& entry) const;
   bool out_of_time() const;
@@ -70,6 +79,8 @@ class Creation {
   placement::Demand demand_;
   SteadyTime deadline_;
   std::string answer_;
+  const std::string owner_ = random_hex(16);  // of our reservations
+  int looked_again_ = 0;
   bool reserved_here_ = false;     // the row of this id is ours
   bool node_has_it_ = false;       // the node refused because it holds the id already
   std::string known_internal_id_;  // of the bound meeting whose create is repeated

@@ -185,6 +185,7 @@ boost::asio::awaitable<void> Gateway::look_up(std::string scoped_id) {
 }
 
 boost::asio::awaitable<void> Gateway::look_up_again(std::string scoped_id) {
+  if (!options_.shared_store) co_return;  // the view is all there is
   try {
     co_await feed::synchronize(store_, view_, {std::move(scoped_id)});
   } catch (const store::StoreUnavailable& error) {

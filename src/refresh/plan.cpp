@@ -107,9 +107,9 @@ void consider_successor(const PlanInput& input, const bbb::NodeMeeting& found,
     return;
   }
   auto successor = seen(found, row);
-  plan.followed.push_back(
-      {successor.scoped_id, successor.epoch,
-       store::Binding{successor.internal_id, successor.name, successor.document}});
+  plan.followed.push_back({successor.scoped_id, successor.epoch,
+                           store::Binding{successor.internal_id, successor.name, successor.document,
+                                          std::string(row.internal_id())}});
   plan.changed.push_back(std::move(successor));
 }
 

@@ -105,7 +105,7 @@ B3_DATABASE_TEST("a group binds each as if it had come alone") {
   const auto two = insert_meeting(*store, cluster.frontend, cluster.backend_b, "two", "");
   const auto done = insert_meeting(*store, cluster.frontend, cluster.backend_b, "done", "i-done");
   const auto stale = insert_meeting(*store, cluster.frontend, cluster.backend_b, "stale", "");
-  store->bury({"i-one", one.scoped_id, cluster.backend_a.id, at(0), TombstoneKind::ended});
+  store->bury({"i-one", one.scoped_id, cluster.backend_a.id, at(0), TombstoneKind::detached});
 
   const std::vector<Store::BindRequest> requests{
       {two.scoped_id, two.epoch, {"i-two", "zwei", "<two/>"}},
@@ -129,7 +129,7 @@ B3_DATABASE_TEST("a group binds each as if it had come alone") {
 
   // Two for one id take turns: the node restarted the meeting in between.
   const auto twice = store->bind_all({{one.scoped_id, one.epoch, {"i-one", "", ""}},
-                                      {one.scoped_id, one.epoch, {"i-new", "", ""}}},
+                                      {one.scoped_id, one.epoch, {"i-new", "", "", "i-one"}}},
                                      at(5));
   CHECK(twice[0]->internal_id == "i-one");
   CHECK(twice[1]->internal_id == "i-new");

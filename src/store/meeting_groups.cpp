@@ -186,7 +186,8 @@ std::string binding_list(std::span<const Store::BindRequest> requests) {
                                        {"epoch", request.epoch},
                                        {"internal_id", text_in_json(request.binding.internal_id)},
                                        {"name", text_in_json(request.binding.name)},
-                                       {"document", text_in_json(request.binding.document)}});
+                                       {"document", text_in_json(request.binding.document)},
+                                       {"replaces", text_in_json(request.binding.replaces)}});
   }
   return boost::json::serialize(list);
 }
@@ -210,14 +211,18 @@ RowsById update_bound(Connection& connection, std::span<const Store::BindRequest
       "bound_at = CAST($2 AS {}), seen_at = NULL, running = FALSE, participants = 0, "
       "moderators = 0, listeners = 0, voices = 0, videos = 0 FROM wanted "
       "WHERE meetings.scoped_id = wanted.scoped_id AND meetings.epoch = wanted.epoch "
-      "AND NOT (meetings.phase = 'bound' AND meetings.internal_id = wanted.internal_id) "
+      "AND NOT (meetings.phase = 'bound' AND (meetings.internal_id = wanted.internal_id "
+      "OR meetings.internal_id <> wanted.replaces)) "
+      "AND NOT EXISTS (SELECT 1 FROM tombstones "
+      "WHERE tombstones.internal_id = wanted.internal_id AND tombstones.kind = 'ended') "
       "RETURNING {}",
       record_set(dialect, "$1",
                  {{"scoped_id", ColumnType::text},
                   {"epoch", ColumnType::integer},
                   {"internal_id", ColumnType::text},
                   {"name", ColumnType::text},
-                  {"document", ColumnType::text}}),
+                  {"document", ColumnType::text},
+                  {"replaces", ColumnType::text}}),
       time_type(dialect), meeting_columns(dialect));
   auto bound = read_all(connection.execute(sql, {binding_list(requests), now}), read_meeting);
   unbury(connection, bound);

@@ -137,7 +137,7 @@ B3_DATABASE_TEST("binding is compare-and-set and repeatable") {
 
   // The node restarted it: a new life with nobody in it.
   const auto restarted =
-      store->bind(row.scoped_id, row.epoch, {"internal-2", "n2", "<m2/>"}, at(4));
+      store->bind(row.scoped_id, row.epoch, {"internal-2", "n2", "<m2/>", "internal"}, at(4));
   REQUIRE(restarted);
   CHECK(restarted->internal_id == "internal-2");
   CHECK(restarted->document == "<m2/>");
@@ -145,6 +145,11 @@ B3_DATABASE_TEST("binding is compare-and-set and repeatable") {
   CHECK(!restarted->seen_at);
   CHECK(!restarted->running);
   CHECK(restarted->counts == MeetingCounts{});
+
+  // An answer that was late: the row has followed its node since.
+  CHECK(!store->bind(row.scoped_id, row.epoch, {"internal", "name", "<m/>"}, at(5)));
+  CHECK(!store->bind(row.scoped_id, row.epoch, {"internal-3", "n3", "<m3/>", "internal"}, at(5)));
+  CHECK(store->find_meeting(row.scoped_id)->internal_id == "internal-2");
 }
 
 B3_DATABASE_TEST("releasing is for the owner of an unbound reservation") {
@@ -222,7 +227,7 @@ B3_DATABASE_TEST("hostile texts are values, never SQL, and always storable") {
   CHECK(!store->release(meeting.scoped_id, found->epoch, meeting.owner + std::string("\0", 1)));
 }
 
-B3_DATABASE_TEST("a node that gives an ended meeting new life takes its tombstone away") {
+B3_DATABASE_TEST("an ended meeting that its node offers again is not bound: it would come back") {
   if (!Database::available()) return;
   const Database database;
   const auto store = database.open_migrated();
@@ -231,8 +236,11 @@ B3_DATABASE_TEST("a node that gives an ended meeting new life takes its tombston
       insert_meeting(*store, cluster.frontend, cluster.backend_a, "math", "math-internal");
   REQUIRE(store->end(row.scoped_id, row.epoch, at(1)));
   CHECK(store->list_tombstones(cluster.backend_a.id).size() == 1);
-  insert_meeting(*store, cluster.frontend, cluster.backend_a, "math", "math-internal");
-  CHECK(store->list_tombstones(cluster.backend_a.id).empty());
+  const auto again = insert_meeting(*store, cluster.frontend, cluster.backend_a, "math", "");
+  CHECK(!store->bind(again.scoped_id, again.epoch, {"math-internal", "n", "d"}, at(2)));
+  CHECK(store->find_meeting(again.scoped_id)->phase == MeetingPhase::reserved);
+  CHECK(store->list_tombstones(cluster.backend_a.id).size() == 1);
+  CHECK(store->bind(again.scoped_id, again.epoch, {"math-2", "n", "d"}, at(3)));
 }
 
 B3_DATABASE_TEST("a copy that never had a row can be buried") {

@@ -81,6 +81,8 @@ struct Binding {
   std::string internal_id;
   std::string name;
   std::string document;
+  // The internal id that a row which is bound already must still have; "" where none is expected.
+  std::string replaces = {};
 };
 
 // What one refresh of one backend found; written as one transaction.
@@ -235,10 +237,10 @@ class Store {
                                                   std::string_view owner,
                                                   std::string_view backend_id,
                                                   std::string_view placement_json) = 0;
-  // Compare-and-set on (scoped id, epoch): reserved becomes bound; repeating it, or finding the
-  // row bound to the same internal id, succeeds too. Also used to follow a node that restarted a
-  // bound meeting under a new internal id. A tombstone of this internal id goes: the node gave an
-  // ended meeting new life.
+  // Compare-and-set on (scoped id, epoch, and Binding::replaces for a row that is bound): reserved
+  // becomes bound; repeating it, or finding the row bound to the same internal id, succeeds too.
+  // Also used to follow a node that restarted a bound meeting under a new internal id. nullopt also
+  // when this internal id has been ended: a node that was away may still offer it.
   virtual std::optional<Meeting> bind(std::string_view scoped_id, std::int64_t epoch,
                                       const Binding& binding, WallTime now) = 0;
   // Deletes a reservation of this owner and epoch. True when a row went.

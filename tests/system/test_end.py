@@ -102,3 +102,21 @@ def test_an_id_created_again_where_its_old_copy_still_is_stays_in_use(start_clus
     wait_until(lambda: cluster.meeting(tenant, "room")["counts"]["participants"] == 1,
                "who is in the meeting is not counted any more")
     assert tenant.running("room") == "true"
+
+
+def test_an_ended_meeting_does_not_come_back_by_a_create_that_reaches_its_node_first(start_cluster):
+    cluster = start_cluster(nodes=1)
+    tenant = cluster.tenant()
+    first = tenant.create("room")
+    freeze_refresh(cluster)  # nobody ends the copy behind our back
+    [node] = cluster.nodes.nodes
+    cluster.nodes.fault(node, "end", "hang", times=1)
+    assert tenant.end("room").success
+    cluster.nodes.heal(node)
+    assert cluster.holders(tenant, "room") == [node], "the node was to miss the end"
+
+    again = tenant.create("room")
+    assert again.success, again
+    assert again["internalMeetingID"] != first["internalMeetingID"]
+    assert tenant.info("room")["internalMeetingID"] == again["internalMeetingID"]
+    assert cluster.holders(tenant, "room") == [node]
