@@ -62,7 +62,8 @@ store::MigrationStatus prepare(store::Executor& executor) {
 store::FeedPosition load(store::Executor& executor, view::View& view) {
   const auto position = executor.run_blocking([&view](store::Store& store) {
     const auto from = store.feed_position();
-    view.load(store.list_frontends(), store.list_backends(), store.list_placements());
+    view.load(store.list_frontends(), store.list_backends(), {});
+    store.visit_placements([&view](const Meeting& meeting) { view.load(meeting); });
     return from;
   });
   log::info("state loaded", {{"frontends", view.frontends().size()},

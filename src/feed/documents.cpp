@@ -1,6 +1,8 @@
 #include "feed/documents.h"
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/log.h"
 #include "base/memory.h"
@@ -12,7 +14,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-// Each takes some 30 us of the event loop.
+// Each document takes some 30 us of the event loop.
 constexpr std::int64_t slice = 100;
 constexpr milliseconds retry_interval{1'000};
 
@@ -22,35 +24,68 @@ asio::awaitable<void> pause(asio::io_context& loop) {
   co_await timer.wait();
 }
 
-// True when there may be more behind `after`, which moves on.
-asio::awaitable<bool> read_slice(store::Executor& store, view::View& view, std::string& after) {
-  const auto documents = co_await store.run(
-      [&after](store::Store& open) { return open.documents_after(after, slice); });
-  for (const auto& each : documents) {
-    view.put_document(each.scoped_id, each.epoch, each.document);
+// One run through all documents. Another one that began later covers all that is left of it, and
+// must not be given what was read before.
+class Reading {
+ public:
+  Reading(asio::io_context& loop, store::Executor& store, view::View& view)
+      : loop_(loop), store_(store), view_(view) {
+    view_.set_documents_read(false);
+    number_ = view_.document_readings();
   }
-  if (!documents.empty()) after = documents.back().scoped_id;
-  co_return std::ssize(documents) == slice;
-}
+
+  asio::awaitable<void> run() {
+    while (more_ && is_latest()) {
+      if (!co_await try_slice()) co_await pause(loop_);
+    }
+    if (!is_latest()) co_return;
+    view_.set_documents_read(true);
+    return_free_memory();
+    log::debug("all documents are read");
+  }
+
+ private:
+  bool is_latest() const { return view_.document_readings() == number_; }
+
+  // False when the store could not answer.
+  asio::awaitable<bool> try_slice() {
+    try {
+      take(co_await store_.run(
+          [after = after_](store::Store& open) { return open.documents_after(after, slice); }));
+      if (std::exchange(failing_, false)) log::info("documents are read again");
+      co_return true;
+    } catch (const std::exception& error) {
+      if (!std::exchange(failing_, true)) {
+        log::warn("documents can not be read", {{"reason", error.what()}});
+      }
+      co_return false;
+    }
+  }
+
+  void take(const std::vector<store::MeetingDocument>& documents) {
+    if (!is_latest()) return;
+    for (const auto& each : documents) {
+      view_.put_document(each.scoped_id, each.epoch, each.document);
+    }
+    more_ = std::ssize(documents) == slice;
+    if (more_) after_ = documents.back().scoped_id;
+  }
+
+  asio::io_context& loop_;
+  store::Executor& store_;
+  view::View& view_;
+  std::uint64_t number_ = 0;
+  std::string after_;  // the scoped id up to which all are read
+  bool more_ = true;
+  bool failing_ = false;
+};
 
 }  // namespace
 
 asio::awaitable<void> read_documents(asio::io_context& loop, store::Executor& store,
                                      view::View& view) {
-  view.set_documents_read(false);
-  std::string after;
-  for (bool more = true; more;) {
-    bool away = false;
-    try {
-      more = co_await read_slice(store, view, after);
-    } catch (const store::StoreUnavailable&) {
-      away = true;
-    }
-    if (away) co_await pause(loop);
-  }
-  view.set_documents_read(true);
-  return_free_memory();
-  log::debug("all documents are read");
+  Reading reading{loop, store, view};
+  co_await reading.run();
 }
 
 }  // namespace b3::feed

@@ -11,7 +11,8 @@
 namespace b3::feed {
 
 // Event loop thread; goes on until all are read, however long the database is away, and tells the
-// view then (View::documents_read()). All of them must outlive the loop's last run.
+// view then (View::documents_read()). One that is still reading when another one starts ends
+// without that. All of them must outlive the loop's last run.
 boost::asio::awaitable<void> read_documents(boost::asio::io_context& loop, store::Executor& store,
                                             view::View& view);
 

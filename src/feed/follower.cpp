@@ -141,6 +141,7 @@ asio::awaitable<bool> Follower::read_once() {
 
 asio::awaitable<void> Follower::reload() {
   log::warn("the change feed has a gap, loading everything again");
+  view_.set_documents_read(false);  // what is being read of them now may be out of date
   const auto asked_at = view_.version();
   auto all = co_await store_.run([held = ids_held_by(view_)](store::Store& store) mutable {
     return read_everything(store, std::move(held));

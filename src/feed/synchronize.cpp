@@ -27,11 +27,8 @@ boost::asio::awaitable<void> synchronize(store::Executor& store, view::View& vie
                                          std::vector<std::string> scoped_ids) {
   if (scoped_ids.empty()) co_return;
   const auto asked_at = view.version();
-  auto rows = co_await store.run([&scoped_ids](store::Store& open) {
-    std::vector<std::optional<Meeting>> found;
-    for (const auto& id : scoped_ids) found.push_back(open.find_meeting(id));
-    return found;
-  });
+  auto rows = co_await store.run(
+      [&scoped_ids](store::Store& open) { return open.find_meetings(scoped_ids); });
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const auto& id = scoped_ids[i];
     const auto* entry = view.meeting(id);

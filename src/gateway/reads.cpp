@@ -1,5 +1,6 @@
 #include "base/log.h"
 #include "bbb/meeting_id.h"
+#include "feed/synchronize.h"
 #include "gateway/gateway.h"
 #include "gateway/replies.h"
 
@@ -8,6 +9,15 @@ namespace {
 
 std::string running_answer(bool running) {
   return bbb::success({{"running", running ? "true" : "false"}});
+}
+
+std::vector<std::string> without_document(const view::View& view, std::string_view frontend_id) {
+  std::vector<std::string> scoped_ids;
+  for (const auto* entry : view.meetings_of_frontend(frontend_id)) {
+    const bool lacks = entry->phase() == MeetingPhase::bound && !entry->has_document();
+    if (lacks) scoped_ids.emplace_back(entry->scoped_id());
+  }
+  return scoped_ids;
 }
 
 }  // namespace
@@ -44,6 +54,8 @@ boost::asio::awaitable<http::Response> Gateway::get_meetings(Exchange exchange, 
       for (const auto& each : documents) {
         view_.put_document(each.scoped_id, each.epoch, each.document);
       }
+      // Of the others the store has another row by now, or none, and the feed has yet to tell.
+      co_await feed::synchronize(store_, view_, without_document(view_, call.frontend_id));
     }
   } catch (const store::StoreUnavailable& error) {
     log::warn("getMeetings not answered",

@@ -55,6 +55,10 @@ Standing welcome_back(const Standing& before, const Contact& contact, bool nothi
 
 }  // namespace
 
+bool has_spoken(const Contact& contact) {
+  return has_answered(contact) || contact.kind == ContactKind::unwilling;
+}
+
 Standing standing_of(const Backend& backend) {
   return {backend.health, backend.health_reason};
 }

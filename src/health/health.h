@@ -27,6 +27,8 @@ struct Contact {
   std::string what;
   std::string detail;
 };
+// Did the node itself say something, whatever it was?
+bool has_spoken(const Contact& contact);
 
 struct Thresholds {
   milliseconds slow_after{5'000};
@@ -56,8 +58,8 @@ bool is_returning(const Standing& standing);
 
 // What else decides.
 struct Circumstances {
-  // False where its agent was heard just now or the operator has a word for the node: then it is
-  // avoided at worst.
+  // False where its agent was heard just now, the operator has a word for the node, or no other
+  // node can be reached from here either: then it is avoided at worst.
   bool may_be_given_up = true;
   // Of an answer: nothing is listed that is over or elsewhere by now.
   bool nothing_stale = true;

@@ -11,6 +11,12 @@
 namespace b3::lease {
 
 namespace asio = boost::asio;
+namespace {
+
+// Between two beats that are asked for.
+constexpr milliseconds breath{200};
+
+}  // namespace
 
 Keeper::Keeper(asio::io_context& loop, store::Executor& store, KeeperOptions options,
                std::function<std::vector<std::string>()> wanted)
@@ -72,13 +78,22 @@ asio::awaitable<void> Keeper::run() {
   while (!stopped_) {
     soon_ = false;
     const auto next = co_await beat();
-    if (stopped_) break;
-    timer_.expires_after(soon_ ? SteadyTime::duration{0}
-                               : std::max(next - now(), SteadyTime::duration{0}));
-    co_await timer_.wait();
+    co_await pause(next);
   }
   running_ = false;
   ended_.cancel();
+}
+
+asio::awaitable<void> Keeper::pause(SteadyTime next) {
+  while (!stopped_) {
+    const auto time = now();
+    const auto hurried = std::max(time, hurried_ + breath);
+    const auto due = soon_ ? std::min(next, hurried) : next;
+    if (due <= time) break;
+    timer_.expires_at(due);
+    co_await timer_.wait();
+  }
+  if (soon_) hurried_ = now();
 }
 
 asio::awaitable<SteadyTime> Keeper::beat() {

@@ -39,8 +39,8 @@ class Keeper final : public Leases {
          std::function<std::vector<std::string>()> wanted);
 
   void start();
-  // Asks for a beat now: there is new work.
-  void soon();
+  // Asks for a beat now. However often it is called, there are 200 ms between two such beats.
+  void soon() override;
   // The last beat ends; holds nothing from now on.
   void stop();
   // stop(), and tells the others, who then need not find out. Takes as long as the database does;
@@ -55,6 +55,8 @@ class Keeper final : public Leases {
   using Awaitable = boost::asio::awaitable<T>;
 
   Awaitable<void> run();
+  // Until `next`, or earlier when a beat is asked for.
+  Awaitable<void> pause(SteadyTime next);
   // Returns when the next beat is due.
   Awaitable<SteadyTime> beat();
   Awaitable<void> carry_out(Plan plan);
@@ -76,6 +78,7 @@ class Keeper final : public Leases {
   bool failing_ = false;                  // the last one failed
   bool away_ = false;                     // ... because the database is away
   bool soon_ = false;
+  SteadyTime hurried_{};  // when the last beat that was asked for was due
   bool running_ = false;
   bool stopped_ = false;
   Timer timer_;  // until the next beat

@@ -266,6 +266,28 @@ TEST_CASE("new work is claimed at the next beat, or at once when asked") {
   CHECK_FALSE(instance.keeper->holds("newer"));
 }
 
+TEST_CASE("a storm of new work costs one beat in 200 ms") {
+  World world;
+  auto& instance = world.add("a");
+  const auto beats = [&] {
+    return std::get<std::int64_t>(
+        world.connection.execute("SELECT beat FROM instances", {}).at(0).at(0));
+  };
+  const auto before = beats();
+  for (int i = 0; i < 100; ++i) {
+    world.wanted.push_back("new" + std::to_string(i));
+    instance.keeper->soon();
+    world.pass(milliseconds{10});
+  }
+  CHECK(beats() - before >= 5);
+  CHECK(beats() - before <= 6);
+  world.pass(milliseconds{200});
+  CHECK(world.held_by("a") == 110);  // the last one was not forgotten
+  const auto after = beats();
+  world.pass(milliseconds{1'500});
+  CHECK(beats() == after);
+}
+
 TEST_CASE("while the database is away everybody comes to hold everything, then they share again") {
   for (const auto state : {Database::away, Database::silent}) {
     World world;

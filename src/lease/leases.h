@@ -18,6 +18,8 @@ class Leases {
  public:
   virtual ~Leases() = default;
   virtual bool holds(std::string_view name) const = 0;
+  // There is new work that nobody may hold yet: it should be claimed now, not some seconds later.
+  virtual void soon() {}
 };
 
 // Where there is one instance.

@@ -161,11 +161,41 @@ TEST_CASE_FIXTURE(Fixture, "a meeting the node has forcibly ended is lost even w
 }
 
 TEST_CASE_FIXTURE(Fixture, "an unchanged meeting is not written") {
+  auto meeting = row("math");
+  meeting.document = "<meeting/>";
+  view.put(meeting);
+  start_poll();
+  poll.meetings = {listed("math")};
+  poll.meetings[0].document = "<meeting/>";
+  CHECK(plan().changed.empty());
+  SUBCASE("other counters") {
+    poll.meetings[0].counts.participants = 1;
+  }
+  SUBCASE("another document") {
+    poll.meetings[0].document = "<meeting>2</meeting>";
+  }
+  CHECK(plan().changed.size() == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a meeting without a document gets it from the next poll") {
   view.put(row("math"));
   start_poll();
   poll.meetings = {listed("math")};
+  poll.meetings[0].document = "<meeting/>";
+  const auto result = plan();
+  REQUIRE(result.changed.size() == 1);
+  CHECK(result.changed[0].document == "<meeting/>");
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "while documents are still being read, one that is missing is not a change") {
+  view.put(row("math"));
+  view.set_documents_read(false);
+  start_poll();
+  poll.meetings = {listed("math")};
+  poll.meetings[0].document = "<meeting/>";
   CHECK(plan().changed.empty());
-  poll.meetings[0].counts.participants = 1;
+  view.set_documents_read(true);
   CHECK(plan().changed.size() == 1);
 }
 

@@ -88,11 +88,26 @@ asio::awaitable<void> Refresher::record_failure(const Backend& before, health::C
   if (entry == nullptr) co_return;
   auto result = unreachable(before, contact, latency);
   const auto now = options_.clock();
-  const auto standing = health::standing_of(entry->backend);
-  auto [record, judged] =
-      judge(*entry, watched_[before.id].record, standing, contact, false, now.steady);
-  watched_[before.id].record = record;
-  const bool gives_up = judged.health == Health::given_up && standing.health != Health::given_up;
+  const auto counted = watched_[before.id].record;
+  const auto judge_now = [&](bool isolated) {
+    return judge(*entry, counted, health::standing_of(entry->backend), contact,
+                 {.may_be_given_up = !isolated, .nothing_stale = false}, now.steady);
+  };
+  const auto is_given_up = [&](const health::Assessment& assessment) {
+    return assessment.standing.health == Health::given_up &&
+           entry->backend.health != Health::given_up;
+  };
+  bool isolated = false;
+  if (is_given_up(judge_now(false))) {
+    isolated = !co_await reaches_another(before.id);
+    entry = view_.backend(before.id);
+    if (entry == nullptr) co_return;
+  }
+  auto assessment = judge_now(isolated);
+  auto& judged = assessment.standing;
+  note_isolation(entry->backend, isolated);
+  watched_[before.id].record = assessment.record;
+  const bool gives_up = is_given_up(assessment);
   const auto reason = judged.reason;
   // That its meetings are detached becomes known together with the new health.
   if (gives_up) judged.health = Health::avoided;
@@ -122,8 +137,10 @@ asio::awaitable<void> Refresher::record(Visit visit) {
   const auto now = options_.clock();
   visit.standing = health::standing_of(entry->backend);
   visit.record = watched_[id].record;
-  auto assessment = judge(*entry, visit.record, visit.standing, visit.contact, false, now.steady);
+  auto assessment = judge(*entry, visit.record, visit.standing, visit.contact,
+                          {.nothing_stale = false}, now.steady);
   watched_[id].record = assessment.record;
+  note_isolation(entry->backend, false);
   set_standing(result, std::move(assessment.standing));
   apply(result, {}, now.wall);
   co_await record_meetings(visit, std::move(result));
@@ -153,7 +170,7 @@ asio::awaitable<void> Refresher::record_meetings(const Visit& visit, store::Refr
   if (!found.stale_left && health::is_returning(visit.standing)) {
     set_standing(
         result,
-        judge(*entry, visit.record, visit.standing, visit.contact, true, now.steady).standing);
+        judge(*entry, visit.record, visit.standing, visit.contact, {}, now.steady).standing);
   }
   report_change(before, result);
   result.changed = std::move(found.changed);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
 #include <utility>
 
 #include "base/log.h"
@@ -11,10 +12,16 @@
 namespace b3::refresh {
 
 namespace asio = boost::asio;
+namespace {
+
+// On average.
+constexpr milliseconds first_polls_apart{5};
+
+}  // namespace
 
 Refresher::Refresher(asio::io_context& loop, store::Executor& store, view::View& view,
-                     const view::InFlight& in_flight, node::Nodes& nodes,
-                     const lease::Leases& leases, RefreshOptions options)
+                     const view::InFlight& in_flight, node::Nodes& nodes, lease::Leases& leases,
+                     RefreshOptions options)
     : loop_(loop),
       store_(store),
       view_(view),
@@ -33,6 +40,7 @@ void Refresher::start() {
 
 void Refresher::stop() {
   stopped_ = true;
+  waiting_.clear();
   timer_.cancel();
 }
 
@@ -54,7 +62,8 @@ asio::awaitable<void> Refresher::supervise() {
   const auto tick = std::clamp(options_.interval / 20, milliseconds{10}, milliseconds{250});
   while (!stopped_) {
     const auto now = options_.clock().steady;
-    for (const auto* entry : view_.backends()) start_due_poll(entry->backend, now);
+    look_around(now);
+    start_polls(now);
     if (!keeps_house_ && (!house_kept_ || now - *house_kept_ >= between_housekeeping)) {
       house_kept_ = now;
       keeps_house_ = true;
@@ -65,20 +74,67 @@ asio::awaitable<void> Refresher::supervise() {
   }
 }
 
-void Refresher::start_due_poll(const Backend& backend, SteadyTime now) {
-  if (polling_.contains(backend.id)) return;
-  if (!leases_.holds(lease::refresh_of(backend.id))) {
-    watched_.erase(backend.id);
-    return;
+void Refresher::look_around(SteadyTime now) {
+  const auto backends = view_.backends();
+  const auto spread = std::min(options_.interval, first_polls_apart * std::ssize(backends));
+  std::vector<std::pair<SteadyTime, std::string>> due;
+  for (const auto* entry : backends) {
+    const auto& backend = entry->backend;
+    const bool held = leases_.holds(lease::refresh_of(backend.id));
+    meet(backend.id, held);
+    if (polling_.contains(backend.id)) continue;
+    auto found = watched_.find(backend.id);
+    if (!held) {
+      if (found != watched_.end()) watched_.erase(found);
+      continue;
+    }
+    if (found == watched_.end()) {
+      found = watched_.emplace(backend.id, begin_to_watch(backend, spread, now)).first;
+    }
+    auto& watched = found->second;
+    if (watched.forced != backend.forced_health) {
+      watched.forced = backend.forced_health;
+      watched.due = {};
+    }
+    if (watched.due <= now) due.emplace_back(watched.due, backend.id);
   }
-  auto& watched = watched_[backend.id];
-  if (watched.forced != backend.forced_health) {
-    watched.forced = backend.forced_health;
-    watched.due = {};
+  began_ = true;
+  std::ranges::sort(due);
+  waiting_.clear();
+  for (auto& [time, id] : due) waiting_.push_back(std::move(id));
+}
+
+void Refresher::meet(const std::string& backend_id, bool held) {
+  if (!known_.insert(backend_id).second || !began_) return;
+  new_.insert(backend_id);
+  if (!held) leases_.soon();
+}
+
+// Who starts, or takes over from another instance, has many nodes to poll for the first time: not
+// all at once. One that was just added is waited for.
+Refresher::Watched Refresher::begin_to_watch(const Backend& backend, milliseconds spread,
+                                             SteadyTime now) {
+  Watched watched;
+  watched.forced = backend.forced_health;
+  if (new_.contains(backend.id)) return watched;
+  std::uniform_int_distribution<std::int64_t> delay{0, spread.count()};
+  watched.due = now + milliseconds{delay(random_)};
+  return watched;
+}
+
+void Refresher::start_polls(SteadyTime now) {
+  auto young = std::size_t(std::ranges::count_if(
+      polling_, [&](const auto& each) { return now - each.second < options_.young; }));
+  while (!waiting_.empty() && young < options_.young_polls) {
+    const auto id = std::move(waiting_.front());
+    waiting_.pop_front();
+    if (polling_.contains(id) || !watched_.contains(id)) continue;
+    if (!leases_.holds(lease::refresh_of(id))) continue;
+    polling_.emplace(id, now);
+    new_.erase(id);
+    ++young;
+    asio::co_spawn(loop_, refresh(id), asio::detached);
   }
-  if (watched.due > now) return;
-  polling_.insert(backend.id);
-  asio::co_spawn(loop_, refresh(backend.id), asio::detached);
 }
 
 asio::awaitable<void> Refresher::refresh(std::string backend_id) {
@@ -97,6 +153,8 @@ asio::awaitable<void> Refresher::refresh(std::string backend_id) {
   } else {
     watched_[backend_id].due = options_.clock().steady + jittered_interval();
   }
+  if (waiting_.empty()) co_return;
+  asio::post(loop_, [this] { start_polls(options_.clock().steady); });
 }
 
 asio::awaitable<void> Refresher::refresh_once(const std::string& backend_id) {
@@ -113,6 +171,7 @@ asio::awaitable<void> Refresher::refresh_once(const std::string& backend_id) {
   const auto latency = options_.clock().steady - started;
   const auto latency_ms = std::chrono::duration_cast<milliseconds>(latency);
   auto contact = contact_of(result, latency_ms, options_.thresholds.slow_after);
+  note_reached(contact);
   if (!result || !result->answer.success()) {
     co_await record_failure(before, std::move(contact), latency_ms);
   } else {
@@ -144,6 +203,9 @@ asio::awaitable<void> Refresher::keep_house() {
   std::erase_if(watched_, [this](const auto& each) {
     return view_.backend(each.first) == nullptr && !polling_.contains(each.first);
   });
+  const auto is_gone = [this](const auto& id) { return view_.backend(id) == nullptr; };
+  std::erase_if(known_, is_gone);
+  std::erase_if(new_, is_gone);
   try {
     const auto now = options_.clock().wall;
     if (leases_.holds(lease::housekeeping)) {

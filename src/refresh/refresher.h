@@ -1,12 +1,13 @@
 // Polls the backends whose lease this instance holds, keeps store and view in step with what the
 // nodes say, and judges how far each is to be trusted.
 //
-// Owned by the daemon; event loop thread only. At most one poll per backend is in flight; a slow
-// or dead node delays nobody else.
+// Owned by the daemon; event loop thread only. At most one poll per backend is in flight, and not
+// many begin at the same time; a slow or dead node delays nobody else.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
+#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
@@ -33,15 +34,19 @@ struct RefreshOptions {
   milliseconds reservation_timeout{60'000};
   milliseconds tombstone_lifetime{24 * 60 * 60'000};
   milliseconds change_lifetime{10 * 60'000};  // of the change feed
+  // Answers come at once or late: a poll counts while it is young, so that many nodes that do not
+  // answer keep nobody from being polled.
+  std::size_t young_polls = 64;
+  milliseconds young{1'000};
   std::function<Now()> clock = read_clocks;
-  std::uint32_t seed = std::random_device{}();  // of the jitter
+  std::uint32_t seed = std::random_device{}();  // of all that is random
 };
 
 class Refresher {
  public:
   // All of them must outlive the Refresher. Makes the view remember erasures.
   Refresher(boost::asio::io_context& loop, store::Executor& store, view::View& view,
-            const view::InFlight& in_flight, node::Nodes& nodes, const lease::Leases& leases,
+            const view::InFlight& in_flight, node::Nodes& nodes, lease::Leases& leases,
             RefreshOptions options);
 
   void start();
@@ -61,6 +66,7 @@ class Refresher {
     SteadyTime written{};  // last write; epoch: what the view has may not be in the store
     health::Record record;
     std::optional<Health> forced;  // as last noticed
+    bool isolated = false;         // not given up because no other node is reached; said so
   };
   // A poll that was answered.
   struct Visit {
@@ -74,7 +80,12 @@ class Refresher {
   };
 
   Awaitable<void> supervise();
-  void start_due_poll(const Backend& backend, SteadyTime now);
+  // Notes which of the backends are ours now, and which of these are due.
+  void look_around(SteadyTime now);
+  void meet(const std::string& backend_id, bool held);
+  Watched begin_to_watch(const Backend& backend, milliseconds spread, SteadyTime now);
+  // Starts as many of the polls that are due as may be.
+  void start_polls(SteadyTime now);
   Awaitable<void> refresh(std::string backend_id);
   Awaitable<void> refresh_once(const std::string& backend_id);
 
@@ -93,10 +104,15 @@ class Refresher {
 
   health::Assessment judge(const view::BackendEntry& entry, const health::Record& record,
                            const health::Standing& before, const health::Contact& contact,
-                           bool nothing_stale, SteadyTime now) const;
+                           health::Circumstances circumstances, SteadyTime now) const;
   Strays strays_of(const Visit& visit) const;
   Awaitable<void> detach_if_given_up(const std::string& backend_id);
   Awaitable<void> give_up(const std::string& backend_id, std::string reason);
+  // Can it be trusted that a node which cannot be reached from here is not there?
+  Awaitable<bool> reaches_another(const std::string& backend_id);
+  const view::BackendEntry* some_usable_backend_but(const std::string& backend_id);
+  void note_reached(const health::Contact& contact);
+  void note_isolation(const Backend& backend, bool isolated);
 
   Awaitable<void> keep_house();
   Awaitable<void> remove_if_decommissioned(const std::string& backend_id);
@@ -107,12 +123,17 @@ class Refresher {
   view::View& view_;
   const view::InFlight& in_flight_;
   node::Nodes& nodes_;
-  const lease::Leases& leases_;
+  lease::Leases& leases_;
   RefreshOptions options_;
   Timer timer_;
   std::minstd_rand random_;
-  std::map<std::string, Watched, std::less<>> watched_;  // by backend id
-  std::set<std::string, std::less<>> polling_;           // backend ids
+  std::map<std::string, Watched, std::less<>> watched_;     // by backend id
+  std::map<std::string, SteadyTime, std::less<>> polling_;  // by backend id: since when
+  std::deque<std::string> waiting_;                         // due, the longest first: backend ids
+  std::set<std::string, std::less<>> known_;                // backend ids seen so far
+  std::set<std::string, std::less<>> new_;  // of these, added while we ran and not polled yet
+  bool began_ = false;
+  std::optional<SteadyTime> reached_;  // when a node, any one, has spoken to us last
   std::optional<SteadyTime> house_kept_;
   bool keeps_house_ = false;
   std::uint64_t erasures_known_ = 0;  // View::version() when house was kept last

@@ -18,7 +18,9 @@ using http::ClientFailure;
 struct FakeNode {
   std::map<std::string, std::string> meetings;  // scoped id -> internal id
   std::optional<ClientFailure> failure;
+  milliseconds takes{0};  // to answer, or to fail
   int status = 200;
+  bool refuses_secret = false;
   int polls = 0;
   std::vector<std::string> ended;
 
@@ -34,14 +36,31 @@ struct FakeNode {
 };
 
 struct FakeNetwork : http::Sender {
+  explicit FakeNetwork(boost::asio::io_context& loop_) : loop(loop_) {}
+  boost::asio::io_context& loop;
   std::map<std::string, FakeNode> nodes;  // by host name
+  int under_way = 0;
+  int most_under_way = 0;
 
   boost::asio::awaitable<std::expected<http::ClientResponse, http::ClientError>> send(
       http::ClientRequest request) override {
     auto& node = nodes.at(request.url.host);
     const bool is_poll = request.target.starts_with("/getMeetings");
     if (is_poll) ++node.polls;
+    if (node.takes > milliseconds{0}) {
+      most_under_way = std::max(most_under_way, ++under_way);
+      Timer timer{loop};
+      timer.expires_after(node.takes);
+      co_await timer.wait();
+      --under_way;
+    }
     if (node.failure) co_return std::unexpected(http::ClientError{*node.failure, "as told"});
+    if (node.refuses_secret) {
+      co_return http::ClientResponse{200,
+                                     {},
+                                     "<response><returncode>FAILED</returncode>"
+                                     "<messageKey>checksumError</messageKey></response>"};
+    }
     if (is_poll) co_return http::ClientResponse{node.status, {}, node.list()};
     const auto query = request.target.substr(request.target.find('?') + 1);
     const std::string id{bbb::parse_parameters(query).value().get("meetingID")};
@@ -70,28 +89,22 @@ struct CallsInLoop : store::Workers {
 
 struct SomeLeases : lease::Leases {
   bool holds(std::string_view name) const override { return !lost.contains(name); }
+  void soon() override { ++asked; }
   std::set<std::string, std::less<>> lost;
+  int asked = 0;
 };
 
 struct Rig {
-  Rig() {
+  explicit Rig(const std::vector<std::string>& nodes_wanted = {"a", "b"}) {
     set_virtual_time(loop, time);
-    executor.run_blocking([this](store::Store& store) {
+    executor.run_blocking([&](store::Store& store) {
       store.migrate(clock().wall);
       Frontend frontend;
       frontend.id = "f1";
       frontend.key = "moodle";
       frontend.secret = "s";
       REQUIRE(store.insert_frontend(frontend));
-      for (const std::string id : {"a", "b"}) {
-        Backend backend;
-        backend.id = id;
-        backend.host = "http://" + id + "/";
-        backend.secret = "s";
-        backend.admin_state = AdminState::ready;
-        REQUIRE(store.insert_backend(backend));
-        network.nodes[id];
-      }
+      for (const auto& id : nodes_wanted) REQUIRE(store.insert_backend(make_backend(id)));
     });
     load();
     RefreshOptions options;
@@ -101,6 +114,27 @@ struct Rig {
     refresher->start();
   }
   ~Rig() { loop.abandon(); }
+
+  Backend make_backend(const std::string& id) {
+    network.nodes[id];
+    Backend backend;
+    backend.id = id;
+    backend.host = "http://" + id + "/";
+    backend.secret = "s";
+    backend.admin_state = AdminState::ready;
+    return backend;
+  }
+  void add_backend(const std::string& id) {
+    const auto backend = make_backend(id);
+    REQUIRE(executor.run_blocking(
+        [&](store::Store& store) { return store.insert_backend(backend).has_value(); }));
+    view.put(backend);
+  }
+  int polls() const {
+    int sum = 0;
+    for (const auto& [id, node] : network.nodes) sum += node.polls;
+    return sum;
+  }
 
   Now clock() const {
     return {WallTime{std::chrono::hours{500'000}} + wall_step +
@@ -183,7 +217,7 @@ struct Rig {
   SteadyTime reached = time.now();
   milliseconds wall_step{0};
   Loop loop;
-  FakeNetwork network;
+  FakeNetwork network{loop};
   int store_calls = 0;
   store::Executor executor{[] { return store::open_store("sqlite::memory:"); },
                            std::make_unique<CallsInLoop>(loop, store_calls),

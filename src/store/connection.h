@@ -71,12 +71,18 @@ class Connection {
   // round trip.
   virtual bool usable() = 0;
 
+  // The connection may turn out to be lost only with the first statement.
   virtual void begin(Access access) = 0;
   virtual void commit() = 0;
   // Never throws; where rolling back fails the connection is not usable() any more.
   virtual void rollback() noexcept = 0;
 
   virtual Rows execute(std::string_view sql, Parameters parameters = {}) = 0;
+  // A statement whose rows nobody wants. It may be made only with the next statement or with the
+  // commit, which then throws what this one would: no round trip of its own.
+  virtual void execute_later(std::string_view sql, Parameters parameters = {}) {
+    execute(sql, parameters);
+  }
   // Several statements without parameters and results, for migrations.
   virtual void execute_script(const std::string& sql) = 0;
 };

@@ -26,7 +26,7 @@ std::string_view postgres_type(ColumnType type) {
 
 std::string time_column(Dialect dialect, std::string_view column) {
   if (dialect == Dialect::sqlite) return std::string(column);
-  return fmt::format("CAST(extract(epoch FROM {}) * 1000 AS bigint)", column);
+  return fmt::format("CAST(date_part('epoch', {}) * 1000 AS bigint)", column);
 }
 
 std::string_view time_type(Dialect dialect) {

@@ -92,7 +92,7 @@ Changes read_changes(Connection& connection, const FeedPosition& after, std::int
   Changes changes;
   changes.position = after;
   const auto sql = fmt::format(
-      "SELECT {0}, sequence, kind, id FROM changes WHERE {0} < {1} AND "
+      "SELECT {0}, sequence, kind, id FROM changes WHERE {0} < {1} AND {0} >= $1 AND "
       "({0} > $1 OR ({0} = $1 AND sequence > $2)) ORDER BY {0}, sequence LIMIT $3",
       column, settled(dialect));
   auto rows = connection.execute(sql, {after.transaction, after.sequence, limit});

@@ -73,7 +73,7 @@ std::string wanted_list(Dialect dialect, std::span<const Meeting> meetings) {
 }
 
 // Frontends and backends that are being deleted are waited for: then they are gone, or stay until
-// this transaction has ended.
+// this transaction has ended. The rows come without the texts, which we have.
 RowsById insert_wanted(Connection& connection, std::span<const Meeting> meetings) {
   const auto dialect = connection.dialect();
   draw_epochs(connection, std::int64_t(meetings.size()));
@@ -100,7 +100,7 @@ RowsById insert_wanted(Connection& connection, std::span<const Meeting> meetings
                   {"placement", ColumnType::text},
                   {"reserved_at", ColumnType::time}}),
       epoch_expression(dialect, "wanted.number"), for_key_share(dialect, "frontends, backends"),
-      meeting_columns(dialect));
+      meeting_columns(dialect, MeetingTexts::none));
   return by_id(read_all(connection.execute(sql, {wanted_list(dialect, meetings)}), read_meeting));
 }
 
@@ -112,7 +112,7 @@ void end_detached(Connection& connection, const RowsById& inserted) {
   const auto sql = fmt::format(
       "UPDATE tombstones SET kind = 'ended' WHERE kind = 'detached' AND scoped_id IN ({})",
       ids_in(connection.dialect(), "$1"));
-  connection.execute(sql, {id_list(ids)});
+  connection.execute_later(sql, {id_list(ids)});
 }
 
 RowsById find_rows(Connection& connection, const std::set<std::string>& ids) {
@@ -157,6 +157,12 @@ std::vector<std::optional<std::expected<ReserveOutcome, WriteError>>> reserve_al
   auto rows = insert_wanted(connection, meetings);
   end_detached(connection, rows);
   const auto won = winners(meetings, rows);
+  for (std::size_t index = 0; index < meetings.size(); ++index) {
+    if (!won[index]) continue;
+    auto& row = rows.at(to_storable_text(meetings[index].scoped_id));
+    row.document = to_storable_text(meetings[index].document);
+    row.placement_json = to_storable_text(meetings[index].placement_json);
+  }
   std::set<std::string> elsewhere;
   for (const auto& meeting : meetings) {
     auto id = to_storable_text(meeting.scoped_id);
@@ -197,7 +203,7 @@ void lock_rows(Connection& connection, const std::set<std::string>& ids) {
   const auto sql =
       fmt::format("SELECT scoped_id FROM meetings WHERE scoped_id IN ({}) ORDER BY scoped_id{}",
                   ids_in(connection.dialect(), "$1"), for_update(connection.dialect()));
-  connection.execute(sql, {id_list(ids)});
+  connection.execute_later(sql, {id_list(ids)});
 }
 
 // A row already bound to this internal id stays as it is: what refreshes have written since is
@@ -246,9 +252,23 @@ void unbury(Connection& connection, std::span<const Meeting> meetings) {
   if (meetings.empty()) return;
   std::set<std::string> ids;
   for (const auto& meeting : meetings) ids.insert(meeting.internal_id);
-  connection.execute(fmt::format("DELETE FROM tombstones WHERE internal_id IN ({})",
-                                 ids_in(connection.dialect(), "$1")),
-                     {id_list(ids)});
+  connection.execute_later(fmt::format("DELETE FROM tombstones WHERE internal_id IN ({})",
+                                       ids_in(connection.dialect(), "$1")),
+                           {id_list(ids)});
+}
+
+std::vector<std::optional<Meeting>> find_meetings(Connection& connection,
+                                                  std::span<const std::string> scoped_ids) {
+  std::set<std::string> ids;
+  for (const auto& id : scoped_ids) ids.insert(to_storable_text(id));
+  const auto rows = find_rows(connection, ids);
+  std::vector<std::optional<Meeting>> found;
+  found.reserve(scoped_ids.size());
+  for (const auto& id : scoped_ids) {
+    const auto row = rows.find(to_storable_text(id));
+    found.push_back(row == rows.end() ? std::nullopt : std::optional(row->second));
+  }
+  return found;
 }
 
 // Requests for one id take turns, as they would one by one.

@@ -11,10 +11,23 @@ std::vector<Meeting> list_meetings(Connection& connection) {
   return read_all(connection.execute(sql), read_meeting);
 }
 
-std::vector<Meeting> list_placements(Connection& connection) {
+// In slices where the database can: the whole result at once is several times as large as what
+// becomes of it, and leaves the memory in pieces.
+void visit_placements(Connection& connection, const std::function<void(Meeting)>& visit) {
   const auto sql = fmt::format("SELECT {} FROM meetings",
                                meeting_columns(connection.dialect(), MeetingTexts::none));
-  return read_all(connection.execute(sql), read_meeting);
+  const auto visit_all = [&](Rows rows) {
+    for (auto& row : rows) visit(read_meeting(row));
+    return !rows.empty();
+  };
+  if (connection.dialect() == Dialect::sqlite) {
+    visit_all(connection.execute(sql));
+    return;
+  }
+  connection.execute_later(fmt::format("DECLARE placements NO SCROLL CURSOR FOR {}", sql));
+  while (visit_all(connection.execute("FETCH 1000 FROM placements"))) {
+  }
+  connection.execute_later("CLOSE placements");
 }
 
 namespace {

@@ -1,6 +1,12 @@
 // The Store's contract: reservations, bindings, ends and tombstones, on either database.
 #include <doctest/doctest.h>
 
+#include <map>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
 #include "store/store_fixture.h"
 
 namespace b3::store::testing {
@@ -196,9 +202,7 @@ B3_DATABASE_TEST("ending leaves a tombstone where the node may hold a copy") {
   CHECK(store->list_tombstones(cluster.backend_b.id).empty());
 
   // The same internal id ended once more, on another node.
-  const auto again =
-      insert_meeting(*store, cluster.frontend, cluster.backend_b, "math", "internal");
-  REQUIRE(store->end(again.scoped_id, again.epoch, at(8)));
+  store->bury({"internal", bound.scoped_id, cluster.backend_b.id, at(8)});
   CHECK(store->list_tombstones(cluster.backend_a.id).empty());
   REQUIRE(store->list_tombstones(cluster.backend_b.id).size() == 1);
 
@@ -268,6 +272,103 @@ B3_DATABASE_TEST("a frontend with meetings keeps its key") {
   CHECK(refused.error() == WriteError::in_use);
   REQUIRE(store->end(row.scoped_id, row.epoch, at(2)));
   CHECK(store->update_frontend(cluster.frontend.id, patch, at(3))->key == "other");
+}
+
+B3_DATABASE_TEST("placements are the rows without documents and explanations") {
+  if (!Database::available()) return;
+  const Database database;
+  const auto store = database.open_migrated();
+  const auto cluster = insert_cluster(*store);
+  // More than are fetched at a time.
+  std::vector<Meeting> meetings;
+  for (int number = 0; number < 1'001; ++number) {
+    meetings.push_back(
+        make_meeting(cluster.frontend, cluster.backend_a, "m" + std::to_string(number)));
+  }
+  for (const auto& each : store->reserve_all(meetings)) REQUIRE(each.value().won);
+  const auto bound = insert_meeting(*store, cluster.frontend, cluster.backend_b, "math", "i1");
+  std::map<std::string, Meeting> placements;
+  for (auto& each : store->list_placements()) placements[each.scoped_id] = std::move(each);
+  CHECK(placements.size() == 1'002);
+  std::size_t visited = 0;
+  store->visit_placements(
+      [&](const Meeting& each) { visited += placements.count(each.scoped_id); });
+  CHECK(visited == 1'002);
+  for (const auto& row : store->list_meetings()) {
+    const auto& placement = placements[row.scoped_id];
+    const bool same = placement.epoch == row.epoch && placement.phase == row.phase &&
+                      placement.backend_id == row.backend_id && placement.owner == row.owner &&
+                      placement.reserved_at == row.reserved_at &&
+                      placement.bound_at == row.bound_at && placement.seen_at == row.seen_at;
+    if (!same) FAIL_CHECK(row.scoped_id);
+  }
+  const auto& placement = placements[bound.scoped_id];
+  CHECK(placement.internal_id == "i1");
+  CHECK(placement.name == "Mathe");
+  CHECK(placement.bound_at == at(1));
+  CHECK(placement.document.empty());
+  CHECK(placement.placement_json.empty());
+}
+
+B3_DATABASE_TEST("a visit of placements ends with what the visitor throws, and can be repeated") {
+  if (!Database::available()) return;
+  const Database database;
+  const auto store = database.open_migrated();
+  const auto cluster = insert_cluster(*store);
+  store->visit_placements([](const Meeting&) { FAIL("there are none"); });
+  insert_meeting(*store, cluster.frontend, cluster.backend_a, "math", "i1");
+  const auto stop = [](const Meeting&) { throw std::logic_error("enough"); };
+  CHECK_THROWS_AS(store->visit_placements(stop), std::logic_error);
+  CHECK(store->list_placements().size() == 1);
+}
+
+B3_DATABASE_TEST("the documents of a tenant are its own, with their epochs") {
+  if (!Database::available()) return;
+  const Database database;
+  const auto store = database.open_migrated();
+  const auto cluster = insert_cluster(*store);
+  const auto other = make_frontend("nextcloud");
+  REQUIRE(store->insert_frontend(other));
+  const auto math = insert_meeting(*store, cluster.frontend, cluster.backend_a, "math", "i1");
+  insert_meeting(*store, other, cluster.backend_a, "math", "i2");
+  const auto documents = store->documents_of_frontend(cluster.frontend.id);
+  REQUIRE(documents.size() == 1);
+  CHECK(documents[0].scoped_id == math.scoped_id);
+  CHECK(documents[0].epoch == math.epoch);
+  CHECK(documents[0].document == "<meeting/>");
+  CHECK(store->documents_of_frontend("nobody").empty());
+}
+
+B3_DATABASE_TEST("documents behind an id come in one order, none twice and none left out") {
+  if (!Database::available()) return;
+  const Database database;
+  const auto store = database.open_migrated();
+  const auto cluster = insert_cluster(*store);
+  // Ids that a language's rules would order otherwise than their bytes.
+  std::set<std::string> expected;
+  for (const char* id : {"a", "B", "\xc3\xa4", "a b", "a-b", "ab", "Z", "10", "9"}) {
+    expected.insert(
+        insert_meeting(*store, cluster.frontend, cluster.backend_a, id, std::string("i") + id)
+            .scoped_id);
+  }
+  std::set<std::string> found;
+  std::size_t count = 0;
+  std::string after;
+  for (;;) {
+    const auto slice = store->documents_after(after, 2);
+    if (slice.empty()) break;
+    REQUIRE(slice.size() <= 2);
+    count += slice.size();
+    REQUIRE(count <= expected.size());
+    for (const auto& each : slice) {
+      CHECK(each.epoch > 0);
+      CHECK(each.document == "<meeting/>");
+      found.insert(each.scoped_id);
+    }
+    after = slice.back().scoped_id;
+  }
+  CHECK(found == expected);
+  CHECK(count == expected.size());
 }
 
 }  // namespace

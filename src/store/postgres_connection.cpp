@@ -29,30 +29,42 @@ bool starts_with_any(std::string_view text, std::initializer_list<std::string_vi
   return std::ranges::any_of(prefixes, [&](auto prefix) { return text.starts_with(prefix); });
 }
 
-// PostgreSQL's protocol for one statement: texts, kept alive until it has been sent.
-class ParameterTexts {
- public:
-  explicit ParameterTexts(Parameters parameters) {
-    texts_.reserve(parameters.size());
-    for (const auto& parameter : parameters) texts_.push_back(std::visit(*this, parameter.value));
-    for (const auto& text : texts_) pointers_.push_back(text ? text->c_str() : nullptr);
-  }
-  const char* const* data() const { return pointers_.data(); }
-  int size() const { return int(pointers_.size()); }
-
-  std::optional<std::string> operator()(std::monostate) const { return std::nullopt; }
-  std::optional<std::string> operator()(std::int64_t value) const { return fmt::to_string(value); }
-  std::optional<std::string> operator()(double value) const { return fmt::to_string(value); }
-  std::optional<std::string> operator()(bool value) const { return value ? "true" : "false"; }
-  std::optional<std::string> operator()(WallTime value) const { return to_rfc3339(value); }
-  std::optional<std::string> operator()(std::string_view value) const {
+struct AsText {
+  using Text = std::optional<std::string>;
+  Text operator()(std::monostate) const { return std::nullopt; }
+  Text operator()(std::int64_t value) const { return fmt::to_string(value); }
+  Text operator()(double value) const { return fmt::to_string(value); }
+  Text operator()(bool value) const { return value ? "true" : "false"; }
+  Text operator()(WallTime value) const { return to_rfc3339(value); }
+  Text operator()(std::string_view value) const {
     return is_storable_text(value) ? std::string(value) : to_storable_text(value);
   }
-
- private:
-  std::vector<std::optional<std::string>> texts_;
-  std::vector<const char*> pointers_;
 };
+
+std::vector<std::optional<std::string>> to_texts(Parameters parameters) {
+  std::vector<std::optional<std::string>> texts;
+  texts.reserve(parameters.size());
+  for (const auto& parameter : parameters) texts.push_back(std::visit(AsText{}, parameter.value));
+  return texts;
+}
+
+Rows read_rows(const PGresult* result) {
+  Rows rows(std::size_t(PQntuples(result)));
+  const int columns = PQnfields(result);
+  for (int index = 0; index < int(rows.size()); ++index) {
+    Row& row = rows[std::size_t(index)];
+    row.reserve(std::size_t(columns));
+    for (int column = 0; column < columns; ++column) {
+      if (PQgetisnull(result, index, column) != 0) {
+        row.emplace_back(std::monostate{});
+      } else {
+        row.emplace_back(std::in_place_type<std::string>, PQgetvalue(result, index, column),
+                         std::size_t(PQgetlength(result, index, column)));
+      }
+    }
+  }
+  return rows;
+}
 
 }  // namespace
 
@@ -78,23 +90,24 @@ bool PostgresConnection::usable() {
 }
 
 void PostgresConnection::begin(Access access) {
-  const auto* sql = access == Access::write ? "BEGIN ISOLATION LEVEL READ COMMITTED; "
-                                              "SET LOCAL statement_timeout = '10s'"
-                                            : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; "
-                                              "SET LOCAL statement_timeout = '10s'";
   statement_patience_ = patience_.statement;
-  answer(PQsendQuery(connection_.get(), sql), statement_patience_);
+  waiting_.clear();
+  waiting_.push_back({access == Access::write ? "BEGIN ISOLATION LEVEL READ COMMITTED"
+                                              : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+                      {}});
+  waiting_.push_back({"SET LOCAL statement_timeout = '10s'", {}});
 }
 
 // COMMIT of a failed transaction "succeeds" as a ROLLBACK.
 void PostgresConnection::commit() {
-  const auto result = answer(PQsendQuery(connection_.get(), "COMMIT"), statement_patience_);
+  const auto result = make({"COMMIT", {}});
   if (std::string_view(PQcmdStatus(result.get())) != "COMMIT") {
     throw StoreCorrupt("PostgreSQL: the transaction was rolled back instead of committed");
   }
 }
 
 void PostgresConnection::rollback() noexcept {
+  waiting_.clear();
   if (lost_ || PQtransactionStatus(connection_.get()) == PQTRANS_IDLE) return;
   try {
     answer(PQsendQuery(connection_.get(), "ROLLBACK"), patience_.statement);
@@ -104,30 +117,44 @@ void PostgresConnection::rollback() noexcept {
 }
 
 Rows PostgresConnection::execute(std::string_view sql, Parameters parameters) {
-  const ParameterTexts texts{parameters};
-  const std::string statement{sql};
   if (sql.starts_with(own_timeout)) statement_patience_ = patience_.long_statement;
-  const auto result = answer(PQsendQueryParams(connection_.get(), statement.c_str(), texts.size(),
-                                               nullptr, texts.data(), nullptr, nullptr, 0),
-                             statement_patience_);
-  Rows rows(std::size_t(PQntuples(result.get())));
-  const int columns = PQnfields(result.get());
-  for (int index = 0; index < int(rows.size()); ++index) {
-    Row& row = rows[std::size_t(index)];
-    row.reserve(std::size_t(columns));
-    for (int column = 0; column < columns; ++column) {
-      if (PQgetisnull(result.get(), index, column) != 0) {
-        row.emplace_back(std::monostate{});
-      } else {
-        row.emplace_back(std::in_place_type<std::string>, PQgetvalue(result.get(), index, column),
-                         std::size_t(PQgetlength(result.get(), index, column)));
-      }
-    }
+  return read_rows(make({std::string(sql), to_texts(parameters)}).get());
+}
+
+void PostgresConnection::execute_later(std::string_view sql, Parameters parameters) {
+  waiting_.push_back({std::string(sql), to_texts(parameters)});
+}
+
+PostgresConnection::Result PostgresConnection::make(Statement last) {
+  auto statements = std::exchange(waiting_, {});
+  statements.push_back(std::move(last));
+  auto* const connection = connection_.get();
+  if (statements.size() == 1) {
+    send(statements.front());
+    return answer(1, statement_patience_);
   }
-  return rows;
+  if (PQenterPipelineMode(connection) != 1) fail(nullptr);
+  for (const auto& statement : statements) send(statement);
+  if (PQpipelineSync(connection) != 1) fail(nullptr);
+  return pipeline_answer(statement_patience_);
+}
+
+void PostgresConnection::send(const Statement& statement) {
+  std::vector<const char*> pointers;
+  pointers.reserve(statement.texts.size());
+  for (const auto& text : statement.texts) pointers.push_back(text ? text->c_str() : nullptr);
+  if (PQsendQueryParams(connection_.get(), statement.sql.c_str(), int(pointers.size()), nullptr,
+                        pointers.data(), nullptr, nullptr, 0) != 1) {
+    fail(nullptr);
+  }
 }
 
 void PostgresConnection::execute_script(const std::string& sql) {
+  if (!waiting_.empty()) {
+    auto last = std::move(waiting_.back());
+    waiting_.pop_back();
+    make(std::move(last));
+  }
   answer(PQsendQuery(connection_.get(), sql.c_str()), patience_.long_statement);
 }
 
@@ -144,6 +171,30 @@ PostgresConnection::Result PostgresConnection::answer(int sent, milliseconds pat
     if (!kept || is_success(PQresultStatus(kept.get()))) kept = std::move(next);
     if (copy) break;
   }
+  if (!kept || !is_success(PQresultStatus(kept.get()))) fail(kept.get());
+  return kept;
+}
+
+// Each statement has its results and an end of them; what follows a failure counts as aborted.
+PostgresConnection::Result PostgresConnection::pipeline_answer(milliseconds patience) {
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  Result kept;
+  bool ended = false;
+  // Two ends in a row: the connection is lost and nothing more comes.
+  for (int ends = 0; !ended && ends < 2;) {
+    wait_for_result(deadline);
+    Result next{PQgetResult(connection_.get())};
+    if (!next) {
+      ++ends;
+      continue;
+    }
+    ends = 0;
+    const auto status = PQresultStatus(next.get());
+    ended = status == PGRES_PIPELINE_SYNC || is_copy(status);
+    if (ended || status == PGRES_PIPELINE_ABORTED) continue;
+    if (!kept || is_success(PQresultStatus(kept.get()))) kept = std::move(next);
+  }
+  if (PQexitPipelineMode(connection_.get()) != 1) lost_ = true;
   if (!kept || !is_success(PQresultStatus(kept.get()))) fail(kept.get());
   return kept;
 }

@@ -3,6 +3,10 @@
 // Keeps no state in the session that matters (unnamed statements, SET LOCAL, transaction-scoped
 // locks), so that it works behind a transaction pooler such as PgBouncer.
 //
+// begin() and execute_later() only note what to send: it goes with the next statement or the
+// commit, as one pipeline with one Sync at its end, which to a transaction pooler looks like one
+// statement.
+//
 // No call waits for ever, however the server fails: a stopped or stalled server's kernel goes on
 // acknowledging packets, so TCP alone would not notice. The connection is non-blocking, and every
 // statement has a deadline after which the connection counts as lost.
@@ -12,7 +16,9 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "base/time.h"
 #include "store/connection.h"
@@ -41,6 +47,7 @@ class PostgresConnection : public Connection {
   void commit() override;
   void rollback() noexcept override;
   Rows execute(std::string_view sql, Parameters parameters) override;
+  void execute_later(std::string_view sql, Parameters parameters) override;
   void execute_script(const std::string& sql) override;
   // For a session that LISTENs: true when it was notified since the last call or is meanwhile.
   // Throws StoreUnavailable when the connection is lost.
@@ -49,6 +56,17 @@ class PostgresConnection : public Connection {
  private:
   using Result = std::unique_ptr<PGresult, FreePostgres>;
 
+  // With its parameters as PostgreSQL's texts, kept alive until it has been sent.
+  struct Statement {
+    std::string sql;
+    std::vector<std::optional<std::string>> texts;
+  };
+
+  // Makes what waits and then this one, in one round trip; returns its result.
+  Result make(Statement last);
+  void send(const Statement& statement);
+  // The answer to a pipeline: the last statement's result, when none tells of a failure.
+  Result pipeline_answer(milliseconds patience);
   // The answer to the statement just sent: its last result, when none tells of a failure.
   // `sent` is what PQsendQuery returned.
   Result answer(int sent, milliseconds patience);
@@ -58,6 +76,7 @@ class PostgresConnection : public Connection {
   std::string without_password(std::string text) const;
 
   Patience patience_;
+  std::vector<Statement> waiting_;  // to be sent before the next statement
   // The patience of the transaction's statements.
   milliseconds statement_patience_ = patience_.statement;
   std::string password_;

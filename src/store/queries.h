@@ -4,6 +4,7 @@
 #pragma once
 
 #include <expected>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -36,12 +37,14 @@ std::expected<GiveUpOutcome, WriteError> give_up_backend(Connection& connection,
 std::optional<Backend> record_heartbeat(Connection& connection, std::string_view id, WallTime now);
 
 std::vector<Meeting> list_meetings(Connection& connection);
-std::vector<Meeting> list_placements(Connection& connection);
+void visit_placements(Connection& connection, const std::function<void(Meeting)>& visit);
 std::vector<MeetingDocument> documents_of_frontend(Connection& connection,
                                                    std::string_view frontend_id);
 std::vector<MeetingDocument> documents_after(Connection& connection, std::string_view scoped_id,
                                              std::int64_t limit);
 std::optional<Meeting> find_meeting(Connection& connection, std::string_view scoped_id);
+std::vector<std::optional<Meeting>> find_meetings(Connection& connection,
+                                                  std::span<const std::string> scoped_ids);
 // In the order of `meetings`. nullopt: the row that was in the way is gone again; the call may be
 // repeated for that one.
 std::vector<std::optional<std::expected<ReserveOutcome, WriteError>>> reserve_all(

@@ -29,14 +29,23 @@ class Session {
   std::invoke_result_t<Call&, Connection&> transact(Access access, Call& call,
                                                     int attempts = transaction_attempts) {
     for (int attempt = 1;; ++attempt) {
-      begin(access);
+      bool replaceable = reuse_or_connect();
       try {
+        connection_->begin(access);
         auto result = call(*connection_);
+        replaceable = false;
         connection_->commit();
         return result;
       } catch (const TransactionConflict&) {
         abandon();
         if (attempt >= attempts) throw;
+      } catch (const Unreachable&) {
+        abandon();
+        throw;  // the server is silent: a new connection would wait again
+      } catch (const StoreUnavailable&) {
+        abandon();
+        if (!replaceable || connection_) throw;
+        --attempt;  // the next connection is a new one
       } catch (...) {
         abandon();
         throw;
@@ -56,22 +65,12 @@ class Session {
   }
 
  private:
-  // A connection that turns out to be dead before anything was asked of it is replaced once.
-  void begin(Access access) {
+  // Whether the connection has been used before: if it turns out to be dead before it was asked to
+  // commit, nothing has happened, and a new one is tried.
+  bool reuse_or_connect() {
     const bool reused = connection_ && connection_->usable();
     if (!reused) connection_ = connect_();
-    try {
-      connection_->begin(access);
-      return;
-    } catch (const Unreachable&) {
-      abandon();
-      throw;  // the server is silent: a new connection would wait again
-    } catch (const StoreUnavailable&) {
-      abandon();
-      if (!reused || connection_) throw;
-    }
-    connection_ = connect_();
-    connection_->begin(access);
+    return reused;
   }
 
   void abandon() noexcept {
@@ -153,7 +152,20 @@ class SqlStore : public Store {
   }
 
   std::vector<Meeting> list_meetings() override { return read(queries::list_meetings); }
-  std::vector<Meeting> list_placements() override { return read(queries::list_placements); }
+  std::vector<Meeting> list_placements() override {
+    return read([](Connection& connection) {
+      std::vector<Meeting> meetings;
+      queries::visit_placements(connection,
+                                [&](Meeting meeting) { meetings.push_back(std::move(meeting)); });
+      return meetings;
+    });
+  }
+  void visit_placements(const std::function<void(Meeting)>& visit) override {
+    read([&](Connection& connection) {
+      queries::visit_placements(connection, visit);
+      return true;
+    });
+  }
   std::vector<MeetingDocument> documents_of_frontend(std::string_view frontend_id) override {
     return read([&](Connection& connection) {
       return queries::documents_of_frontend(connection, frontend_id);
@@ -168,6 +180,11 @@ class SqlStore : public Store {
   std::optional<Meeting> find_meeting(std::string_view scoped_id) override {
     return read(
         [&](Connection& connection) { return queries::find_meeting(connection, scoped_id); });
+  }
+  std::vector<std::optional<Meeting>> find_meetings(
+      const std::vector<std::string>& scoped_ids) override {
+    return read(
+        [&](Connection& connection) { return queries::find_meetings(connection, scoped_ids); });
   }
   std::expected<ReserveOutcome, WriteError> reserve(const Meeting& meeting) override {
     return std::move(reserve_all(std::span(&meeting, 1)).front());

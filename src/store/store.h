@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -220,11 +221,17 @@ class Store {
   virtual std::vector<Meeting> list_meetings() = 0;  // ordered by scoped id
   // All meetings without their documents and explanations, which are empty; in no order.
   virtual std::vector<Meeting> list_placements() = 0;
+  // The same one by one, for very many: they are never all in memory. One transaction. `visit` must
+  // not use this store; what it throws ends the call.
+  virtual void visit_placements(const std::function<void(Meeting)>& visit) = 0;
   virtual std::vector<MeetingDocument> documents_of_frontend(std::string_view frontend_id) = 0;
   // At most `limit` documents behind this scoped id, ordered by it.
   virtual std::vector<MeetingDocument> documents_after(std::string_view scoped_id,
                                                        std::int64_t limit) = 0;
   virtual std::optional<Meeting> find_meeting(std::string_view scoped_id) = 0;
+  // One after the other as they were asked for, all at one moment.
+  virtual std::vector<std::optional<Meeting>> find_meetings(
+      const std::vector<std::string>& scoped_ids) = 0;
 
   // Inserts `meeting` (phase reserved) unless its scoped id is taken, with an epoch of the store's.
   // Also tells won when the row that is there has the same owner (a repeated call). Detached

@@ -7,6 +7,13 @@
 #include "view/groups.h"
 
 namespace b3::view {
+namespace {
+
+std::int32_t within_32_bits(std::int64_t number) {
+  return std::int32_t(std::clamp<std::int64_t>(number, INT32_MIN, INT32_MAX));
+}
+
+}  // namespace
 
 std::uint64_t document_hash(std::string_view document) {
   if (document.empty()) return 0;
@@ -55,7 +62,7 @@ Meeting MeetingEntry::row_without_document() const {
   row.internal_id = internal_id();
   row.name = name();
   row.running = running_;
-  row.counts = counts_;
+  row.counts = counts();
   row.expected_size = expected_size_;
   row.reserved_at = reserved_at_;
   row.bound_at = bound_at();
@@ -84,12 +91,25 @@ void MeetingEntry::assign(const Meeting& meeting, std::uint64_t hash) {
   phase_ = meeting.phase;
   epoch_ = meeting.epoch;
   running_ = meeting.running;
-  counts_ = meeting.counts;
-  expected_size_ = meeting.expected_size;
+  const auto& counts = meeting.counts;
+  counts_ = {within_32_bits(counts.participants), within_32_bits(counts.moderators),
+             within_32_bits(counts.listeners), within_32_bits(counts.voices),
+             within_32_bits(counts.videos)};
+  expected_size_ = within_32_bits(meeting.expected_size);
+  document_unread_ = meeting.document.empty();
   reserved_at_ = meeting.reserved_at;
   bound_at_ = meeting.bound_at.value_or(never);
   seen_at_ = meeting.seen_at.value_or(never);
   store_texts(meeting, packed);
+}
+
+void MeetingEntry::assign_document(std::string_view document, std::uint64_t hash) {
+  const auto packed = pack_document(document, known_texts());
+  std::array<std::string_view, parts> wanted{};
+  for (int i = 0; i < document_part; ++i) wanted[std::size_t(i)] = part(Part(i));
+  wanted[document_part] = packed;
+  store_texts(wanted);
+  document_hash_ = hash;
 }
 
 void MeetingEntry::store_texts(const Meeting& meeting, std::string_view packed) {
@@ -102,6 +122,11 @@ void MeetingEntry::store_texts(const Meeting& meeting, std::string_view packed) 
       is_bound ? std::string_view{} : meeting.owner,
       is_suffix ? std::string_view{} : meeting.meeting_id,
       packed};
+  store_texts(wanted);
+  suffix_ = is_suffix ? std::uint32_t(meeting.meeting_id.size()) : nowhere;
+}
+
+void MeetingEntry::store_texts(const std::array<std::string_view, parts>& wanted) {
   std::size_t total = 0;
   for (const auto text : wanted) total += text.size();
   auto texts = std::make_unique_for_overwrite<char[]>(total);
@@ -110,7 +135,6 @@ void MeetingEntry::store_texts(const Meeting& meeting, std::string_view packed) 
     end = std::ranges::copy(wanted[i], end).out;
     sizes_[i] = std::uint32_t(wanted[i].size());
   }
-  suffix_ = is_suffix ? std::uint32_t(meeting.meeting_id.size()) : nowhere;
   texts_ = std::move(texts);
 }
 

@@ -39,7 +39,10 @@ class MeetingEntry {
   std::string_view internal_id() const { return part(internal_id_part); }
   std::string_view name() const { return part(name_part); }
   bool running() const { return running_; }
-  const MeetingCounts& counts() const { return counts_; }
+  // People beyond 32 bits do not count.
+  MeetingCounts counts() const {
+    return {counts_[0], counts_[1], counts_[2], counts_[3], counts_[4]};
+  }
   std::int64_t expected_size() const { return expected_size_; }
   WallTime reserved_at() const { return reserved_at_; }
   std::optional<WallTime> bound_at() const;
@@ -88,8 +91,10 @@ class MeetingEntry {
   // from the one held.
   void assign(const Meeting& meeting, std::uint64_t hash);
   bool lacks_document() const { return phase_ == MeetingPhase::bound && !has_document(); }
+  void assign_document(std::string_view document, std::uint64_t hash);
   void store_texts(const Meeting& meeting, std::string_view packed);
-  std::int64_t present() const { return counts_.participants > 0 ? counts_.participants : 0; }
+  void store_texts(const std::array<std::string_view, parts>& wanted);
+  std::int64_t present() const { return counts_[0] > 0 ? counts_[0] : 0; }
 
   static constexpr WallTime never = WallTime::min();
   static constexpr std::uint32_t nowhere = UINT32_MAX;
@@ -104,10 +109,11 @@ class MeetingEntry {
   std::uint32_t in_backend_ = nowhere;
   std::uint32_t in_expected_ = nowhere;
   std::uint32_t age_when_loaded_ = 0;  // milliseconds
-  MeetingPhase phase_ = MeetingPhase::reserved;
+  MeetingPhase phase_ : 8 = MeetingPhase::reserved;
   bool running_ = false;
-  MeetingCounts counts_;
-  std::int64_t expected_size_ = 0;
+  bool document_unread_ = false;  // its row was last read without it
+  std::array<std::int32_t, 5> counts_{};
+  std::int32_t expected_size_ = 0;
   std::int64_t epoch_ = 0;
   std::uint64_t changed_at_version_ = 0;
   std::uint64_t document_hash_ = 0;

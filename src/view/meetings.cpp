@@ -28,10 +28,6 @@ bool same_listing(const MeetingEntry& entry, const Meeting& row, std::uint64_t h
          entry.document_hash() == hash;
 }
 
-std::int32_t within_32_bits(std::int64_t people) {
-  return std::int32_t(std::clamp<std::int64_t>(people, 0, INT32_MAX));
-}
-
 template <class Groups>
 auto& group_of(Groups& groups, const std::string& id) {
   auto& group = groups[id];
@@ -85,8 +81,8 @@ void View::count_load(MeetingEntry& entry, SteadyTime now) {
   const auto load = placement::expected_load_of(entry.present(), entry.expected_size_, age);
   if (load <= double(entry.present())) return;
   entry.in_expected_ = std::uint32_t(backend.expected.size());
-  backend.expected.push_back({entry.born(), within_32_bits(entry.present()),
-                              within_32_bits(entry.expected_size_), &entry});
+  backend.expected.push_back(
+      {entry.born(), std::int32_t(entry.present()), std::max(entry.expected_size_, 0), &entry});
 }
 
 void View::discount_load(MeetingEntry& entry) {
@@ -147,13 +143,21 @@ void View::put(Meeting meeting) {
   notify({std::move(meeting.scoped_id)});
 }
 
-void View::put_document(std::string_view scoped_id, std::int64_t epoch, std::string_view document) {
-  const auto* entry = meeting(scoped_id);
-  if (!entry || entry->epoch() != epoch || !entry->lacks_document() || document.empty()) return;
+void View::load(const Meeting& meeting) {
   ++version_;
-  auto row = entry->row_without_document();
-  row.document = document;
-  store(row, clock_(), false);
+  store(meeting, clock_(), true);
+}
+
+void View::put_document(std::string_view scoped_id, std::int64_t epoch, std::string_view document) {
+  auto* entry = by_scoped_id_.find(scoped_id);
+  if (!entry || entry->epoch() != epoch || !entry->document_unread_ || document.empty()) return;
+  const auto hash = document_hash(document);
+  entry->document_unread_ = false;
+  if (hash == entry->document_hash()) return;
+  ++version_;
+  if (entry->lacks_document()) --entry->frontend_->without_document;
+  entry->assign_document(document, hash);
+  entry->frontend_->changed_at_version = version_;
 }
 
 void View::remove_meeting(std::string_view scoped_id) {

@@ -57,7 +57,7 @@ class View {
   // that it was not read: the one held for the same placement stays.
   void put(Meeting meeting);
   // Fills in a document that was not read with its row; ignored when the row has gone, moved on or
-  // got one meanwhile. No change of the meeting: the observer does not hear of it.
+  // was put with one meanwhile. No change of the meeting: the observer does not hear of it.
   void put_document(std::string_view scoped_id, std::int64_t epoch, std::string_view document);
   // Its meetings go with it, as they do in the store.
   void erase_frontend(std::string_view id);
@@ -69,6 +69,10 @@ class View {
   // meeting that was there or is there now.
   void load(std::vector<Frontend> frontends, std::vector<Backend> backends,
             std::vector<Meeting> meetings);
+
+  // One more meeting of a store that is being loaded: its age is taken from its row, too. The
+  // observer does not hear of it.
+  void load(const Meeting& meeting);
 
   // Remembers erased meetings from now on, until forget_erasures(); for the change feed.
   void remember_erasures() { remembers_erasures_ = true; }
@@ -104,7 +108,12 @@ class View {
   // False while documents of loaded meetings are still being read (feed/documents.h): a meeting
   // without one may have one in the store then.
   bool documents_read() const { return documents_read_; }
-  void set_documents_read(bool read) { documents_read_ = read; }
+  void set_documents_read(bool read) {
+    documents_read_ = read;
+    if (!read) ++document_readings_;
+  }
+  // How often reading them has begun: whoever reads for an earlier time stops.
+  std::uint64_t document_readings() const { return document_readings_; }
   // Is there a bound meeting of this frontend whose document was not read?
   bool lacks_documents(std::string_view frontend_id) const;
 
@@ -154,6 +163,7 @@ class View {
   Index<std::uint64_t> erasures_;  // scoped id -> version right after
   bool remembers_erasures_ = false;
   bool documents_read_ = true;
+  std::uint64_t document_readings_ = 0;
   std::function<void(std::string_view)> observer_;
   std::uint64_t version_ = 0;
   std::function<Now()> clock_;

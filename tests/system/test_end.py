@@ -85,25 +85,6 @@ def test_create_right_after_end_gives_a_new_meeting(cluster):
     assert cluster.holders(tenant, "room") == []
 
 
-def test_an_id_created_again_where_its_old_copy_still_is_stays_in_use(start_cluster):
-    """The node never acted on the end: to it, the second create repeats the first."""
-    cluster = start_cluster(nodes=1)
-    tenant = cluster.tenant()
-    freeze_refresh(cluster)
-    first = tenant.create("room")
-    cluster.nodes.fault("node1", "end", "http_502", times=1)
-    assert tenant.end("room").success
-    again = tenant.create("room")
-    assert again.success and again["internalMeetingID"] == first["internalMeetingID"]
-    assert tenant.enter("room").status == 302
-    cluster.restart_daemon()
-    cluster.wait_refreshed()
-    assert cluster.holders(tenant, "room") == ["node1"], "people were thrown out"
-    wait_until(lambda: cluster.meeting(tenant, "room")["counts"]["participants"] == 1,
-               "who is in the meeting is not counted any more")
-    assert tenant.running("room") == "true"
-
-
 def test_an_ended_meeting_does_not_come_back_by_a_create_that_reaches_its_node_first(start_cluster):
     cluster = start_cluster(nodes=1)
     tenant = cluster.tenant()
