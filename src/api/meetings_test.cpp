@@ -102,8 +102,7 @@ TEST_CASE("a meeting that moved on behind the view's back is deleted where it is
   Cluster cluster;
   const auto* held = cluster.view.meeting("moodle~reserved one");
   const auto moved = cluster.store.run_blocking([&](store::Store& db) {
-    return db.move_reservation(held->scoped_id(), held->epoch(), "owner", cluster.b,
-                               "{}");
+    return db.move_reservation(held->scoped_id(), held->epoch(), "owner", cluster.b, "{}");
   });
   REQUIRE(moved);
   const auto gone = cluster.call("DELETE", "/api/v1/meetings/moodle~reserved%20one");

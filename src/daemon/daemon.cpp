@@ -158,6 +158,7 @@ class Daemon {
   void run(std::optional<int> inherited_socket) {
     listen(inherited_socket);
     nodes_.on_open([this](std::string_view backend_id) { refresher_.poll_now(backend_id); });
+    asio::co_spawn(loop_, tidy(), asio::detached);
     asio::co_spawn(loop_, feed::read_documents(loop_, executor_, view_), asio::detached);
     refresher_.start();
     if (shared_) {
@@ -199,6 +200,16 @@ class Daemon {
     if (config_.db_listen_url.empty()) return;
     listener_.emplace(config_.db_listen_url,
                       [this] { asio::post(loop_, [this] { follower_.poke(); }); });
+  }
+
+  // Bursts - first polls, a reload - leave free pages in the allocator.
+  asio::awaitable<void> tidy() {
+    for (;;) {
+      Timer timer{loop_};
+      timer.expires_after(seconds{60});
+      co_await timer.wait();
+      return_free_memory();
+    }
   }
 
   // What others can go on with is handed to them before the last requests are finished.

@@ -1,6 +1,12 @@
 #include "gateway/gateway.h"
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <memory>
+
 #include "base/log.h"
+#include "base/timer.h"
 #include "bbb/meeting_id.h"
 #include "feed/synchronize.h"
 #include "gateway/replies.h"
@@ -186,11 +192,28 @@ boost::asio::awaitable<void> Gateway::look_up(std::string scoped_id) {
 
 boost::asio::awaitable<void> Gateway::look_up_again(std::string scoped_id) {
   if (!options_.shared_store) co_return;  // the view is all there is
-  try {
-    co_await feed::synchronize(store_, view_, {std::move(scoped_id)});
-  } catch (const store::StoreUnavailable& error) {
-    log::warn("a meeting could not be looked up", {{"reason", error.what()}});
-  }
+  struct Progress {
+    explicit Progress(boost::asio::any_io_executor loop) : patience(std::move(loop)) {}
+    Timer patience;
+    bool ended = false;
+  };
+  const auto loop = co_await boost::asio::this_coro::executor;
+  const auto progress = std::make_shared<Progress>(loop);
+  // Goes on by itself when it takes too long: what it finds is true all the same.
+  const auto look = [](Gateway& gateway, std::string id,
+                       std::shared_ptr<Progress> mine) -> Awaitable<void> {
+    try {
+      co_await feed::synchronize(gateway.store_, gateway.view_, {std::move(id)});
+    } catch (const store::StoreUnavailable& error) {
+      log::warn("a meeting could not be looked up", {{"reason", error.what()}});
+    }
+    mine->ended = true;
+    mine->patience.cancel();
+  };
+  boost::asio::co_spawn(loop, look(*this, std::move(scoped_id), progress), boost::asio::detached);
+  if (progress->ended) co_return;
+  progress->patience.expires_after(options_.look_up_limit);
+  co_await progress->patience.wait();
 }
 
 }  // namespace b3::gateway

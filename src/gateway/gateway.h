@@ -36,6 +36,8 @@ struct GatewayOptions {
   node::Timeouts probe_timeouts{milliseconds{1'500}, milliseconds{2'500}};  // reads with a fallback
   node::Timeouts end_timeouts{milliseconds{2'000}, milliseconds{5'000}};
   milliseconds create_deadline{45'000};  // all attempts and waits of one create
+  // How long a call about a known meeting waits for the database; then memory has to do.
+  milliseconds look_up_limit{1'000};
   // How long a create waits for the outcome of the same create at another instance.
   milliseconds patience{3'000};
   milliseconds waiting_page_lifetime{15 * 60'000};

@@ -83,6 +83,7 @@ class Checks {
   }
   void check_single(const std::string& scoped_id, History& history);
   void check_row(const Meeting& row);
+  bool is_buried(const Copy& copy);
   void check_removal(const std::string& scoped_id);
   void check_backend(const Backend& backend);
   void check_given_up(const Backend& backend);

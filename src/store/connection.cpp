@@ -81,6 +81,11 @@ bool is_storable_text(std::string_view text) {
   return text.find('\0') == std::string_view::npos && is_valid_utf8(text);
 }
 
+void allow_long_transaction(Connection& connection) {
+  if (connection.dialect() == Dialect::sqlite) return;
+  connection.execute("SET LOCAL statement_timeout = '10min'");
+}
+
 std::string to_storable_text(std::string_view text) {
   std::string result;
   result.reserve(text.size());

@@ -107,6 +107,10 @@ class RowReader {
   std::size_t position_ = 0;
 };
 
+// The transaction that has begun may take minutes. Others end after some seconds: whoever waits for
+// them is told then that the database is too slow.
+void allow_long_transaction(Connection& connection);
+
 // `text` without what text columns cannot hold, see Parameter.
 std::string to_storable_text(std::string_view text);
 bool is_storable_text(std::string_view text);

@@ -131,7 +131,7 @@ TEST_CASE("a PostgreSQL statement that takes too long is unavailability") {
   const auto connection = database.connect();
   connection->begin(Access::write);
   auto limit = connection->execute("SHOW statement_timeout");
-  CHECK(RowReader(limit.at(0)).text() == "10s");
+  CHECK(RowReader(limit.at(0)).text() == "5s");
   connection->execute("SET LOCAL statement_timeout = 20");
   CHECK_THROWS_AS(connection->execute("SELECT pg_sleep(60)"), StoreUnavailable);
   connection->rollback();

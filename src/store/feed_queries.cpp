@@ -126,6 +126,7 @@ Changes read_changes(Connection& connection, const FeedPosition& after, std::int
 
 // The newest change always stays, so that positions of a quiet feed remain reachable.
 void prune_changes(Connection& connection, WallTime older_than) {
+  allow_long_transaction(connection);
   connection.execute(
       "DELETE FROM changes WHERE changed_at < $1 AND sequence < (SELECT max(sequence) FROM "
       "changes)",

@@ -285,7 +285,7 @@ void lock_against_other_instances(Connection& connection) {
   if (connection.dialect() == Dialect::sqlite) return;  // the writing transaction is the lock
   // Transaction-scoped, so that it works and is always released behind a transaction pooler.
   // Another instance's migration may take longer than an ordinary statement.
-  connection.execute("SET LOCAL statement_timeout = '10min'");
+  allow_long_transaction(connection);
   connection.execute("SELECT pg_advisory_xact_lock($1)", {migration_lock});
 }
 

@@ -95,7 +95,7 @@ void PostgresConnection::begin(Access access) {
   waiting_.push_back({access == Access::write ? "BEGIN ISOLATION LEVEL READ COMMITTED"
                                               : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
                       {}});
-  waiting_.push_back({"SET LOCAL statement_timeout = '10s'", {}});
+  waiting_.push_back({"SET LOCAL statement_timeout = '5s'", {}});
 }
 
 // COMMIT of a failed transaction "succeeds" as a ROLLBACK.

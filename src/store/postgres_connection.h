@@ -28,10 +28,10 @@ namespace b3::store {
 
 // How long to wait for an answer.
 struct Patience {
-  // More than the statement_timeout of 10 s, so that a server that works says itself what is wrong.
-  milliseconds statement{15'000};
+  // More than the statement_timeout of 5 s, so that a server that works says itself what is wrong.
+  milliseconds statement{7'000};
   // For scripts, and for transactions that set a statement_timeout of their own (10 min, for
-  // migrations) until they end.
+  // migrations and for pruning) until they end.
   milliseconds long_statement{660'000};
 };
 

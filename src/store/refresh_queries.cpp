@@ -212,6 +212,7 @@ std::vector<Tombstone> list_tombstones(Connection& connection, std::string_view 
 }
 
 void prune_tombstones(Connection& connection, WallTime older_than) {
+  allow_long_transaction(connection);
   connection.execute("DELETE FROM tombstones WHERE ended_at < $1", {older_than});
 }
 
