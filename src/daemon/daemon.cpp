@@ -1,5 +1,6 @@
 #include "daemon/daemon.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <array>
@@ -110,6 +111,14 @@ api::ApiOptions api_options(const config::DaemonConfig& config) {
   return options;
 }
 
+// A connection needs a descriptor, and a shell allows few. Without one, nodes can not be reached.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 std::string host_name() {
   std::array<char, 256> name{};
   return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown";
@@ -169,6 +178,7 @@ class Daemon {
     asio::co_spawn(loop_, stop_on_signal(), asio::detached);
     http::notify_supervisor("READY=1");
     loop_.run();
+    listener_.reset();  // may take as long as the resolver: not on the running loop
   }
 
  private:
@@ -228,7 +238,6 @@ class Daemon {
     http::notify_supervisor("STOPPING=1");
     refresher_.stop();
     follower_.stop();
-    listener_.reset();
     server_.drain();
     bool handed_back = false;
     asio::co_spawn(loop_, hand_back(), [&](std::exception_ptr) { handed_back = true; });
@@ -272,6 +281,7 @@ class Daemon {
 
 int serve(const config::DaemonConfig& config) {
   prefer_small_memory();
+  raise_descriptor_limit();
   const auto inherited_socket = http::inherited_socket();  // before there are threads
   store::Executor executor{config.db_url, workers_of(config), executor_limits(config)};
   prepare(executor);

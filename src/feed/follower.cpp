@@ -130,7 +130,7 @@ asio::awaitable<bool> Follower::read_once() {
       [after](store::Store& store) { return store.read_changes(after, batch); });
   if (changes.gap) {
     co_await reload();
-    co_return true;
+    co_return false;
   }
   if (changes.position == position_) co_return false;
   const auto position = changes.position;

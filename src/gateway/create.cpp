@@ -2,6 +2,7 @@
 
 #include "base/fault_point.h"
 #include "base/log.h"
+#include "bbb/meeting_id.h"
 #include "feed/synchronize.h"
 #include "gateway/replies.h"
 
@@ -24,6 +25,9 @@ constexpr std::string_view not_created = "The meeting could not be created at th
 
 boost::asio::awaitable<http::Response> Gateway::create(Exchange exchange, TenantCall call) {
   if (const auto problem = check_id(call)) co_return refuse(*problem);
+  if (const auto parent = call.parameters.get("parentMeetingID"); !parent.empty()) {
+    co_await look_up(bbb::scope(call.frontend_key, parent));
+  }
   Creation creation{*this, exchange.request, std::move(call), std::move(exchange.body),
                     std::move(exchange.content_type)};
   co_return co_await creation.run();
@@ -64,8 +68,8 @@ boost::asio::awaitable<http::Response> Creation::run() {
     while (!out_of_time()) {
       const auto* entry = view.meeting(scoped_id_);
       if (entry != nullptr && entry->frontend_id() != call_.frontend_id) break;
-      if (entry != nullptr && entry->phase() == MeetingPhase::reserved &&
-          gateway_.in_flight_.contains(scoped_id_)) {
+      const bool undecided = entry == nullptr || entry->phase() == MeetingPhase::reserved;
+      if (undecided && gateway_.in_flight_.contains(scoped_id_)) {
         co_await gateway_.waiters_.wait(scoped_id_, deadline_);
         continue;
       }
@@ -174,6 +178,9 @@ boost::asio::awaitable<std::expected<std::optional<Meeting>, http::Response>> Cr
     }
     // The backend (or the tenant) has been deleted, and the view does not know yet.
     demand_.tried.push_back(row.backend_id);
+    if (out_of_time() || view.frontend(call_.frontend_id) == nullptr) {
+      co_return std::unexpected(internal_failure(not_created, request_.id));
+    }
   }
 }
 
@@ -211,20 +218,37 @@ boost::asio::awaitable<std::optional<http::Response>> Creation::place(Meeting re
 boost::asio::awaitable<std::optional<http::Response>> Creation::repeat(Meeting meeting) {
   view::InFlight::Hold hold{gateway_.in_flight_, scoped_id_};
   // Where another instance has ended or moved it meanwhile, its old node would make a new one.
-  co_await gateway_.look_up_again(scoped_id_);
+  const bool sure = co_await gateway_.look_up_again(scoped_id_);
   const auto* now = gateway_.view_.meeting(scoped_id_);
   if (now == nullptr || now->epoch() != meeting.epoch || now->phase() != meeting.phase) {
     co_return std::nullopt;
+  }
+  if (meeting.phase == MeetingPhase::reserved) {
+    // From now on the reservation counts from this request, for whoever made it and for the
+    // refresh: neither may move or release it while the node is at work for us.
+    auto taken = co_await gateway_.store_.run([&](store::Store& store) {
+      return store.move_reservation(scoped_id_, meeting.epoch, meeting.owner, meeting.backend_id,
+                                    {});
+    });
+    if (!taken) {
+      co_await feed::synchronize(gateway_.store_, gateway_.view_, {scoped_id_});
+      co_return std::nullopt;
+    }
+    meeting = std::move(*taken);
+    gateway_.view_.put(meeting);
   }
   reserved_here_ = meeting.owner == owner_;
   known_internal_id_ = meeting.phase == MeetingPhase::bound ? meeting.internal_id : std::string();
   const auto target = target_of(meeting.backend_id);
   if (!target) co_return internal_failure(not_created, request_.id);
-  switch (co_await ask(*target)) {
+  // Without the database nothing may be made that another instance may have ended or moved.
+  const auto attempt = sure ? co_await ask(*target) : co_await verify(*target);
+  switch (attempt) {
     case Attempt::created: {
       const bool known =
           meeting.phase == MeetingPhase::bound && meeting.internal_id == binding_.internal_id;
       if (known) co_return xml_response(std::move(answer_));
+      if (!sure) break;
       co_return answer_for(co_await bind(meeting, *target));
     }
     case Attempt::refused:
@@ -333,10 +357,14 @@ boost::asio::awaitable<Bound> Creation::bind(const Meeting& row, const node::Tar
 boost::asio::awaitable<void> Creation::end_copy(const node::Target& target) {
   const store::Tombstone tombstone{binding_.internal_id, scoped_id_, target.backend_id,
                                    gateway_.options_.clock().wall};
-  co_await gateway_.store_.run([&](store::Store& store) {
+  // Somebody may have created the id again, on this very node.
+  const bool is_over = co_await gateway_.store_.run([&](store::Store& store) {
+    const auto row = store.find_meeting(scoped_id_);
+    if (row && row->internal_id == tombstone.internal_id) return false;
     store.bury(tombstone);
-    return true;
+    return !row || row->backend_id != tombstone.backend_id || row->phase == MeetingPhase::reserved;
   });
+  if (!is_over) co_return;
   bbb::Parameters parameters;
   parameters.set("meetingID", scoped_id_);
   const auto ended =

@@ -35,13 +35,17 @@ boost::asio::awaitable<http::Response> Gateway::end(Exchange exchange, TenantCal
     if (entry == nullptr) co_return answer;
     const auto epoch = entry->epoch();
     const bool undecided = entry->phase() == MeetingPhase::reserved;
-    bool node_knows = false;
+    // "Not there" proves nothing while the create may still be on its way to the node.
+    const bool may_come = in_flight_.contains(scoped_id) ||
+                          options_.clock().steady - entry->held_since() < options_.create_deadline;
+    NodeWord word = NodeWord::none;
     const auto refusal =
-        co_await end_on_node(exchange.request, call, entry->backend_id(), answer, node_knows);
+        co_await end_on_node(exchange.request, call, entry->backend_id(), answer, word);
     if (refusal) co_return std::move(*refusal);
     // A meeting whose internal id nobody has told us cannot get a tombstone: without its node's
     // word it might live on and be adopted, or have the id twice.
-    if (undecided && !node_knows) break;
+    const bool known_over = word == NodeWord::ended || (word == NodeWord::not_there && !may_come);
+    if (undecided && !known_over) break;
     try {
       const auto now = options_.clock().wall;
       const auto gone = co_await store_.run(
@@ -64,10 +68,9 @@ boost::asio::awaitable<http::Response> Gateway::end(Exchange exchange, TenantCal
 }
 
 // Fills `answer` with the node's own on success; returns the node's refusal, if it refuses.
-// `node_knows`: it said that the meeting is ended or not there.
 boost::asio::awaitable<std::optional<http::Response>> Gateway::end_on_node(
     const http::Request& request, const TenantCall& call, std::string backend_id,
-    http::Response& answer, bool& node_knows) {
+    http::Response& answer, NodeWord& word) {
   const auto* backend = view_.backend(backend_id);
   if (backend == nullptr || backend->backend.node_state == NodeState::error) co_return std::nullopt;
   const auto target = node::target_of(backend->backend, backend->settings);
@@ -76,7 +79,8 @@ boost::asio::awaitable<std::optional<http::Response>> Gateway::end_on_node(
   if (!result) co_return std::nullopt;
   const auto key = result->answer.text("messageKey");
   result->answer.unscope_ids(call.frontend_key);
-  node_knows = result->answer.success() || key == "notFound";
+  if (result->answer.success()) word = NodeWord::ended;
+  if (key == "notFound") word = NodeWord::not_there;
   if (result->answer.success()) {
     answer = xml_response(result->answer.xml());
     co_return std::nullopt;

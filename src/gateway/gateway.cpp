@@ -190,12 +190,13 @@ boost::asio::awaitable<void> Gateway::look_up(std::string scoped_id) {
   if (may_be_behind(scoped_id)) co_await look_up_again(std::move(scoped_id));
 }
 
-boost::asio::awaitable<void> Gateway::look_up_again(std::string scoped_id) {
-  if (!options_.shared_store) co_return;  // the view is all there is
+boost::asio::awaitable<bool> Gateway::look_up_again(std::string scoped_id) {
+  if (!options_.shared_store) co_return true;  // the view is all there is
   struct Progress {
     explicit Progress(boost::asio::any_io_executor loop) : patience(std::move(loop)) {}
     Timer patience;
     bool ended = false;
+    bool found_out = false;
   };
   const auto loop = co_await boost::asio::this_coro::executor;
   const auto progress = std::make_shared<Progress>(loop);
@@ -204,6 +205,7 @@ boost::asio::awaitable<void> Gateway::look_up_again(std::string scoped_id) {
                        std::shared_ptr<Progress> mine) -> Awaitable<void> {
     try {
       co_await feed::synchronize(gateway.store_, gateway.view_, {std::move(id)});
+      mine->found_out = true;
     } catch (const store::StoreUnavailable& error) {
       log::warn("a meeting could not be looked up", {{"reason", error.what()}});
     }
@@ -211,9 +213,11 @@ boost::asio::awaitable<void> Gateway::look_up_again(std::string scoped_id) {
     mine->patience.cancel();
   };
   boost::asio::co_spawn(loop, look(*this, std::move(scoped_id), progress), boost::asio::detached);
-  if (progress->ended) co_return;
-  progress->patience.expires_after(options_.look_up_limit);
-  co_await progress->patience.wait();
+  if (!progress->ended) {
+    progress->patience.expires_after(options_.look_up_limit);
+    co_await progress->patience.wait();
+  }
+  co_return progress->found_out;
 }
 
 }  // namespace b3::gateway

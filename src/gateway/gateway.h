@@ -69,6 +69,8 @@ class Gateway {
     std::string content_type;
   };
   enum class JoinStep { redirect, wait, missing };
+  // What a node said of a meeting that it was asked to end.
+  enum class NodeWord { none, ended, not_there };
 
   // The tenant's own meeting of this id, or nullptr. Valid until the next co_await.
   const view::MeetingEntry* find(std::string_view frontend_id, std::string_view scoped_id) const;
@@ -77,7 +79,8 @@ class Gateway {
   bool may_be_behind(std::string_view scoped_id) const;
   // Asks the store then. Nothing happens while it does not answer.
   Awaitable<void> look_up(std::string scoped_id);
-  Awaitable<void> look_up_again(std::string scoped_id);
+  // True when the view is as the store was then.
+  Awaitable<bool> look_up_again(std::string scoped_id);
 
   // join.cpp
   // The ..._now functions answer from the view and return false when that is not enough.
@@ -107,7 +110,7 @@ class Gateway {
   Awaitable<std::optional<http::Response>> end_on_node(const http::Request& request,
                                                        const TenantCall& call,
                                                        std::string backend_id,
-                                                       http::Response& answer, bool& node_knows);
+                                                       http::Response& answer, NodeWord& word);
 
   Awaitable<http::Response> dispatch(Exchange exchange, CallName name, TenantCall call);
 

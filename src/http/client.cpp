@@ -323,6 +323,10 @@ asio::awaitable<Result> Client::State::send(std::shared_ptr<State> self, ClientR
   } catch (const std::exception& error) {
     result = std::unexpected(ClientError{ClientFailure::connect, error.what()});
   }
+  // Nothing was handed over, however far the connection had come.
+  if (!result && !sent && result.error().failure == ClientFailure::broken) {
+    result.error().failure = ClientFailure::connect;
+  }
   // The first attempt may have reached the peer although the second one did not.
   if (!result && sent && !result.error().request_sent()) {
     result.error().failure = ClientFailure::broken;

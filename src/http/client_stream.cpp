@@ -2,6 +2,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -142,6 +143,9 @@ error_code ClientStream::why(error_code error) const {
 }
 
 bool ClientStream::is_alive() {
+  // A TLS peer that closes says so in bytes of its own.
+  pollfd socket{.fd = tcp->native_handle(), .events = POLLRDHUP, .revents = 0};
+  if (::poll(&socket, 1, 0) != 0) return false;
   char byte;
   const auto size = ::recv(tcp->native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   if (size < 0) return errno == EAGAIN || errno == EWOULDBLOCK;

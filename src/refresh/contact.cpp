@@ -15,7 +15,9 @@ Contact failed(const node::CallError& error) {
     case node::CallFailure::no_answer:
       return {ContactKind::silent, "no answer", error.detail};
     case node::CallFailure::garbage:
-      return {ContactKind::refused, "no answer of BBB", error.detail};
+      // Error pages say that no BBB is there. What is too large or damaged comes from one that is.
+      return {error.status >= 300 ? ContactKind::refused : ContactKind::silent, "no answer of BBB",
+              error.detail};
   }
   return {ContactKind::silent, "no answer", error.detail};
 }

@@ -31,11 +31,19 @@ TEST_CASE("an answer in time is a good contact, one beyond the limit a slow one"
 }
 
 TEST_CASE("where nothing of BBB answers, the node refuses") {
-  for (const auto kind : {node::CallFailure::not_sent, node::CallFailure::garbage}) {
-    const auto refused = contact(failure(kind), milliseconds{9'000});
+  const auto page = node::CallError{node::CallFailure::garbage, "because", 502};
+  for (const auto& error : {node::CallError{node::CallFailure::not_sent, "because", 0}, page}) {
+    const auto refused = contact(std::unexpected(error), milliseconds{9'000});
     CHECK(refused.kind == ContactKind::refused);
     CHECK(refused.detail == "because");
     CHECK_FALSE(refused.what.empty());
+  }
+}
+
+TEST_CASE("an answer that is too large or damaged shows that somebody lives there") {
+  for (const int status : {0, 200}) {
+    const node::CallError damaged{node::CallFailure::garbage, "because", status};
+    CHECK(contact(std::unexpected(damaged)).kind == ContactKind::silent);
   }
 }
 

@@ -124,13 +124,16 @@ Changes read_changes(Connection& connection, const FeedPosition& after, std::int
   return changes;
 }
 
-// The newest change always stays, so that positions of a quiet feed remain reachable.
+// The newest settled change always stays, so that positions of a quiet feed, or of one that a long
+// transaction holds up, remain reachable.
 void prune_changes(Connection& connection, WallTime older_than) {
   allow_long_transaction(connection);
-  connection.execute(
-      "DELETE FROM changes WHERE changed_at < $1 AND sequence < (SELECT max(sequence) FROM "
-      "changes)",
-      {older_than});
+  const auto column = transaction_column(connection.dialect());
+  const auto sql = fmt::format(
+      "DELETE FROM changes WHERE changed_at < $1 AND ({0}, sequence) < (SELECT {0}, sequence FROM "
+      "changes WHERE {0} < {1} ORDER BY {0} DESC, sequence DESC LIMIT 1)",
+      column, settled(connection.dialect()));
+  connection.execute(sql, {older_than});
 }
 
 }  // namespace b3::store::queries

@@ -77,7 +77,8 @@ std::optional<Meeting> move_reservation(Connection& connection, std::string_view
                                         std::string_view placement_json) {
   draw_epochs(connection, 1);
   const auto sql = fmt::format(
-      "UPDATE meetings SET backend_id = $4, placement = $5, epoch = {} "
+      "UPDATE meetings SET backend_id = $4, "
+      "placement = CASE WHEN $5 = '' THEN meetings.placement ELSE $5 END, epoch = {} "
       "WHERE scoped_id = $1 AND epoch = $2 AND owner = $3 AND phase = 'reserved' RETURNING {}",
       epoch_expression(connection.dialect()), meeting_columns(connection.dialect()));
   return read_first(connection.execute(sql, {scoped_id, epoch, owner, backend_id, placement_json}),

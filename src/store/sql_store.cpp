@@ -14,7 +14,7 @@ namespace b3::store {
 namespace {
 
 // A transaction that lost against another one is tried this often in all.
-constexpr int transaction_attempts = 2;
+constexpr int transaction_attempts = 4;
 // Migrations lock whole tables, which other programs use meanwhile.
 constexpr int migration_attempts = 5;
 // A reservation can find its id taken by a row that is gone when it looks who holds it.

@@ -239,7 +239,8 @@ class Store {
   // not_found: the frontend or backend does not exist (any more).
   virtual std::expected<ReserveOutcome, WriteError> reserve(const Meeting& meeting) = 0;
   // Compare-and-set on (scoped id, epoch, owner, phase reserved): the reservation goes to
-  // another node, with a new epoch. nullopt when someone else changed the row first.
+  // another node (or stays where it is), with a new epoch; an empty explanation leaves the old one.
+  // nullopt when someone else changed the row first.
   virtual std::optional<Meeting> move_reservation(std::string_view scoped_id, std::int64_t epoch,
                                                   std::string_view owner,
                                                   std::string_view backend_id,

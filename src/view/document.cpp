@@ -63,10 +63,18 @@ bool put_marks(std::string& text, const KnownTexts& known) {
   bool any = false;
   for (std::size_t i = 0; i < known.size(); ++i) {
     if (!is_marked(known[i])) continue;
-    for (auto at = text.find(known[i]); at != std::string::npos; at = text.find(known[i], at)) {
-      text.replace(at, known[i].size(), 1, marks[i]);
-      any = true;
+    auto at = text.find(known[i]);
+    if (at == std::string::npos) continue;
+    any = true;
+    // In one pass: a tenant can make thousands of matches.
+    std::string marked;
+    marked.reserve(text.size());
+    std::size_t from = 0;
+    for (; at != std::string::npos; at = text.find(known[i], from)) {
+      marked.append(text, from, at - from) += marks[i];
+      from = at + known[i].size();
     }
+    text = marked.append(text, from);
   }
   return any;
 }
