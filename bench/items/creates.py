@@ -6,14 +6,19 @@ their share of PostgreSQL's processor only in our runs. So one more run of pgben
 processor of the load is noted beside the table. Every run has a new database, and ours new nodes
 and a new b3scaled. A create is two commits for b3scaled (reserve, bind); a pgbench row is about as
 long as one of ours.
+
+The rates suffer from whatever else the machine does; the processor time that b3scaled and
+PostgreSQL spend per create, in the notes, suffers less.
 """
+import os
 import statistics
+import subprocess
 
 from b3cluster import Simulator, Tenant
 from common import CONNECTIONS, LOAD_PROCESSOR, SERVER_PROCESSOR, ClusterError, load, pin
 from items.postgres import Postgres, pgbench
 from items.rows import row
-from items.stage import Stage, admin_of, progress, wait_eligible
+from items.stage import Stage, admin_of, cpu_seconds, progress, wait_eligible
 
 NODES = 20
 MOST_PER_SECOND = 8_000  # more creates per second than can be; so many URLs are prepared
@@ -41,6 +46,22 @@ def write_urls(directory, tenant, count):
     return script
 
 
+def server_seconds(postgres):
+    """Processor time of a PostgreSQL server with all its sessions, also those that have ended."""
+    with open(postgres.directory / "data/postmaster.pid", encoding="ascii") as file:
+        server = file.readline().strip()
+    with open(f"/proc/{server}/stat", encoding="ascii") as file:
+        ticks = file.read().rsplit(")", 1)[1].split()[11:15]
+    seconds = sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+    children = subprocess.run(["pgrep", "-P", server], capture_output=True, text=True)
+    for child in children.stdout.split():
+        try:
+            seconds += cpu_seconds(int(child))
+        except OSError:
+            pass  # it has ended
+    return seconds
+
+
 def our_run(stage, postgres, connections):
     database = postgres.fresh_database("creates")
     nodes = Simulator(stage.options.binaries / "bbbsim", stage.directory / "bbbsim.log", NODES,
@@ -56,7 +77,9 @@ def our_run(stage, postgres, connections):
     seconds = stage.options.seconds
     tenant = Tenant(daemon.url, "bench", "tenant-secret")
     script = write_urls(stage.directory, tenant, MOST_PER_SECOND * (seconds + 1))
+    before = cpu_seconds(daemon.process.pid), server_seconds(postgres)
     rate, p50, p99 = load(daemon.url, connections, seconds, "-s", script, "--timeout", "30s")
+    after = cpu_seconds(daemon.process.pid), server_seconds(postgres)
     # HTTP 200 is also what a refusal has, so the rows are counted.
     bound = int(postgres.psql("SELECT count(*) FROM meetings WHERE phase = 'bound'", "creates"))
     if abs(bound - rate * seconds) > 2 * connections + 0.05 * bound:
@@ -64,7 +87,7 @@ def our_run(stage, postgres, connections):
     stage.stop(daemon.process)
     stage.stop(nodes.process)
     progress()
-    return rate, p50, p99
+    return (rate, p50, p99, *(1e6 * (late - early) / bound for early, late in zip(before, after)))
 
 
 def their_run(stage, postgres, connections, processor=SERVER_PROCESSOR):
@@ -94,5 +117,6 @@ def run(options):
                              p50_ms=ours[1], p99_ms=ours[2], their_p50_ms=theirs[1],
                              their_p99_ms=theirs[2],
                              note=f"pgbench on PostgreSQL's processor: {beside:,.0f}/s, ratio "
-                                  f"{ours[0] / beside:.2f}"))
+                                  f"{ours[0] / beside:.2f}; processor time per create: b3scaled "
+                                  f"{ours[3]:.0f} us, PostgreSQL {ours[4]:.0f} us"))
     return lines

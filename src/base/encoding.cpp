@@ -45,12 +45,28 @@ const unsigned char* octets(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.empty() ? "" : text.data());
 }
 
+// -1 for everything that is no digit.
+constexpr std::array<signed char, 256> hex_digit_values = [] {
+  std::array<signed char, 256> values{};
+  values.fill(-1);
+  for (signed char i = 0; i < 16; ++i) {
+    const auto digit = static_cast<std::size_t>(i);
+    values[static_cast<unsigned char>(lower_hex_digits[digit])] = i;
+    values[static_cast<unsigned char>(upper_hex_digits[digit])] = i;
+  }
+  return values;
+}();
+
 int hex_digit_value(char digit) {
-  if (digit >= '0' && digit <= '9') return digit - '0';
-  if (digit >= 'a' && digit <= 'f') return digit - 'a' + 10;
-  if (digit >= 'A' && digit <= 'F') return digit - 'A' + 10;
-  return -1;
+  return hex_digit_values[static_cast<unsigned char>(digit)];
 }
+
+constexpr std::array<std::array<char, 2>, 256> hex_pairs = [] {
+  std::array<std::array<char, 2>, 256> pairs{};
+  for (std::size_t byte = 0; byte < pairs.size(); ++byte)
+    pairs[byte] = {lower_hex_digits[byte >> 4], lower_hex_digits[byte & 15]};
+  return pairs;
+}();
 
 // Tables instead of find_first_of(): that calls memchr() for every character it looks at.
 constexpr std::array<bool, 256> table_of(std::string_view characters) {
@@ -62,6 +78,11 @@ constexpr auto unreserved =
     table_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~");
 constexpr auto form_specials = table_of("%+");
 constexpr auto html_specials = table_of("&<>\"'");
+
+// Special, and not '&'? One memchr() each is faster than one look at each character.
+bool has_rare_html_specials(std::string_view text) {
+  return text.contains('<') || text.contains('>') || text.contains('"') || text.contains('\'');
+}
 
 bool is_unreserved(char c) {
   return unreserved[static_cast<unsigned char>(c)];
@@ -98,11 +119,31 @@ constexpr std::array<signed char, 256> base64url_values = [] {
   return values;
 }();
 
-std::string random_bytes(std::size_t count) {
-  std::string bytes(count, '\0');
-  if (count > INT_MAX ||
-      RAND_bytes(reinterpret_cast<unsigned char*>(bytes.data()), int(count)) != 1)
+void fill_randomly(char* bytes, std::size_t count) {
+  if (count > INT_MAX || RAND_bytes(reinterpret_cast<unsigned char*>(bytes), int(count)) != 1)
     throw std::runtime_error("the system's random number generator failed");
+}
+
+// Asking OpenSSL costs the same for one byte and for many, so each thread keeps some. What was
+// given out is wiped.
+std::string random_bytes(std::size_t count) {
+  constexpr std::size_t kept = 1'024;
+  thread_local std::array<char, kept> pool;
+  thread_local std::size_t left = 0;  // at the end of the pool
+  std::string bytes(count, '\0');
+  if (count > kept / 4) {
+    fill_randomly(bytes.data(), count);
+    return bytes;
+  }
+  if (left < count) {
+    left = 0;
+    fill_randomly(pool.data(), kept);
+    left = kept;
+  }
+  char* const next = pool.data() + (kept - left);
+  std::memcpy(bytes.data(), next, count);
+  OPENSSL_cleanse(next, count);
+  left -= count;
   return bytes;
 }
 
@@ -129,15 +170,23 @@ std::string_view to_string(HashAlgorithm algorithm) {
   throw std::invalid_argument("unknown hash algorithm");
 }
 
-std::string digest_hex(HashAlgorithm algorithm, std::string_view data) {
+Digest digest(HashAlgorithm algorithm, std::initializer_list<std::string_view> pieces) {
   thread_local const DigestContext reused;
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
+  Digest result;
+  static_assert(sizeof result.storage >= EVP_MAX_MD_SIZE);
   unsigned size = 0;
-  if (EVP_DigestInit_ex2(reused.context, openssl_digest(algorithm), nullptr) != 1 ||
-      EVP_DigestUpdate(reused.context, data.data(), data.size()) != 1 ||
-      EVP_DigestFinal_ex(reused.context, digest.data(), &size) != 1)
+  bool fine = EVP_DigestInit_ex2(reused.context, openssl_digest(algorithm), nullptr) == 1;
+  for (const auto piece : pieces)
+    fine = fine && EVP_DigestUpdate(reused.context, octets(piece), piece.size()) == 1;
+  auto* const bytes = reinterpret_cast<unsigned char*>(result.storage.data());
+  if (!fine || EVP_DigestFinal_ex(reused.context, bytes, &size) != 1)
     throw std::runtime_error("OpenSSL cannot compute the digest");
-  return to_hex({reinterpret_cast<const char*>(digest.data()), size});
+  result.size = size;
+  return result;
+}
+
+std::string digest_hex(HashAlgorithm algorithm, std::string_view data) {
+  return to_hex(digest(algorithm, {data}).bytes());
 }
 
 std::string hmac(HashAlgorithm algorithm, std::string_view key, std::string_view data) {
@@ -151,14 +200,31 @@ std::string hmac(HashAlgorithm algorithm, std::string_view key, std::string_view
 }
 
 std::string to_hex(std::string_view bytes) {
-  std::string text(bytes.size() * 2, '\0');
-  char* next = text.data();
-  for (const char c : bytes) {
-    const auto byte = static_cast<unsigned char>(c);
-    *next++ = lower_hex_digits[byte >> 4];
-    *next++ = lower_hex_digits[byte & 15];
-  }
+  std::string text;
+  append_hex(text, bytes);
   return text;
+}
+
+void append_hex(std::string& text, std::string_view bytes) {
+  const std::size_t before = text.size();
+  text.resize(before + bytes.size() * 2);
+  char* next = text.data() + before;
+  for (const char c : bytes) {
+    std::memcpy(next, &hex_pairs[static_cast<unsigned char>(c)], 2);
+    next += 2;
+  }
+}
+
+bool decode_hex(std::string_view text, std::span<char> bytes) {
+  if (text.size() != bytes.size() * 2) return false;
+  int seen = 0;  // negative as soon as one digit is none
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    const int high = hex_digit_values[static_cast<unsigned char>(text[2 * i])];
+    const int low = hex_digit_values[static_cast<unsigned char>(text[2 * i + 1])];
+    seen |= high | low;
+    bytes[i] = static_cast<char>((high & 15) << 4 | (low & 15));
+  }
+  return seen >= 0;
 }
 
 std::string base64url_encode(std::string_view bytes) {
@@ -299,11 +365,16 @@ bool is_uuid(std::string_view text) {
 
 std::string html_escape(std::string_view text) {
   std::string escaped;
-  escaped.reserve(text.size() + text.size() / 8);
+  append_html_escaped(escaped, text);
+  return escaped;
+}
+
+void append_html_escaped(std::string& escaped, std::string_view text) {
+  const bool only_ampersands = !has_rare_html_specials(text);
   for (;;) {
-    const auto special = find_any(text, html_specials);
+    const auto special = only_ampersands ? text.find('&') : find_any(text, html_specials);
     escaped.append(text.substr(0, special));
-    if (special == std::string_view::npos) return escaped;
+    if (special == std::string_view::npos) return;
     escaped.append(html_entity(text[special]));
     text.remove_prefix(special + 1);
   }

@@ -2,7 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <set>
+#include <span>
 
 #include "base/utf8.h"
 
@@ -30,6 +32,33 @@ TEST_CASE("digests match FIPS 180-4 examples") {
   CHECK(digest_hex(HashAlgorithm::sha512, "abc") ==
         "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
         "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f");
+}
+
+TEST_CASE("a digest of pieces is that of the whole") {
+  const Digest whole = digest(HashAlgorithm::sha384, {"abc"});
+  CHECK(whole.bytes().size() == 48);
+  CHECK(digest(HashAlgorithm::sha384, {"a", "", "bc", {}}).bytes() == whole.bytes());
+  CHECK(to_hex(whole.bytes()) == digest_hex(HashAlgorithm::sha384, "abc"));
+  CHECK(digest(HashAlgorithm::sha1, {}).bytes() == digest(HashAlgorithm::sha1, {""}).bytes());
+}
+
+TEST_CASE("hexadecimal digits are appended in lower case and read in either") {
+  for (std::size_t size = 0; size < 40; ++size) {
+    std::string text = std::string(size, 'x');
+    append_hex(text, std::string(size, '\xA0'));
+    std::string expected = std::string(size, 'x');
+    for (std::size_t i = 0; i < size; ++i) expected += "a0";
+    CHECK(text == expected);
+  }
+  std::array<char, 2> bytes{};
+  CHECK(decode_hex("0aF9", bytes));
+  CHECK(std::string_view(bytes.data(), 2) == "\x0A\xF9");
+  for (const char* wrong :
+       {"", "0aF", "0aF90", "0aF9aa", "0aFg", "g000", "0x00", " 000", "\xFFg00"}) {
+    CAPTURE(wrong);
+    CHECK_FALSE(decode_hex(wrong, bytes));
+  }
+  CHECK(decode_hex("", std::span<char>{}));
 }
 
 TEST_CASE("HMAC matches RFC 4231 test case 2") {
@@ -129,6 +158,18 @@ TEST_CASE("random values have their form and do not repeat") {
     seen.insert(uuid);
   }
   CHECK(seen.size() == 200);
+}
+
+TEST_CASE("random values of every size are of that size, and none repeats") {
+  std::set<std::string> seen;
+  for (int round = 0; round < 200; ++round) {
+    for (const std::size_t size : {8u, 16u, 33u, 256u, 257u, 5'000u}) {
+      const auto value = random_hex(size);
+      CHECK(value.size() == 2 * size);
+      CHECK(seen.insert(value.substr(0, 16)).second);
+      CHECK(value.find("00000000000000000000") == std::string::npos);
+    }
+  }
 }
 
 TEST_CASE("UUIDs are recognised by their form") {

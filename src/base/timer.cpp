@@ -107,6 +107,8 @@ void Timer::cancel() {
   if (virtual_ != nullptr && ticket_) virtual_->expire(*std::exchange(ticket_, std::nullopt));
 }
 
+// The timer may be gone when the wait is over. The ticket stays: one that is used up expires
+// nothing.
 asio::awaitable<void> Timer::wait() {
   if (real_) {
     boost::system::error_code ignored;
@@ -120,7 +122,6 @@ asio::awaitable<void> Timer::wait() {
                                 std::make_unique<Here>(loop_, std::move(handler)));
       },
       asio::use_awaitable);
-  ticket_.reset();
 }
 
 }  // namespace b3

@@ -72,7 +72,7 @@ class Timer {
   void expires_at(SteadyTime time);
   void expires_after(SteadyTime::duration duration);
   void cancel();
-  // Returns at the expiry, or when it is cut short by one of the above.
+  // Returns at the expiry, or when it is cut short by one of the above or by the timer's end.
   boost::asio::awaitable<void> wait();
 
  private:

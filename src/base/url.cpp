@@ -138,8 +138,13 @@ std::expected<Authority, std::string> parse_authority(std::string_view text) {
 }  // namespace
 
 std::string Url::authority() const {
-  std::string text = host.contains(':') ? fmt::format("[{}]", host) : host;
-  if (port != default_port(tls)) text += fmt::format(":{}", port);
+  std::string text;
+  text.reserve(host.size() + std::string_view("[]:65535").size());
+  const bool is_ipv6 = host.contains(':');
+  if (is_ipv6) text += '[';
+  text += host;
+  if (is_ipv6) text += ']';
+  if (port != default_port(tls)) text.append(1, ':').append(std::to_string(port));
   return text;
 }
 

@@ -41,6 +41,12 @@ bool is_xml_character(char32_t code_point) {
          (code_point >= 0x10000 && code_point <= 0x10FFFF);
 }
 
+bool is_printable_ascii(std::string_view text) {
+  bool printable = true;
+  for (const char c : text) printable &= c >= 0x20 && c < 0x7F;  // without branches: it vectorises
+  return printable;
+}
+
 std::string to_xml_text(std::string_view text) {
   std::string result;
   result.reserve(text.size());

@@ -20,6 +20,9 @@ Utf8Character first_utf8_character(std::string_view text);
 // Allowed in an XML document: XML 1.0, production [2] Char.
 bool is_xml_character(char32_t code_point);
 
+// 0x20 to 0x7E only?
+bool is_printable_ascii(std::string_view text);
+
 // `text` with every malformed byte and every character XML cannot hold replaced by U+FFFD.
 std::string to_xml_text(std::string_view text);
 

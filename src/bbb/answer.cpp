@@ -4,6 +4,7 @@
 #include <array>
 
 #include "bbb/meeting_id.h"
+#include "bbb/plain_answer.h"
 #include "bbb/plain_meeting.h"
 #include "bbb/xml.h"
 
@@ -15,7 +16,6 @@ constexpr std::string_view response_begin = "<response><returncode>SUCCESS</retu
 constexpr std::string_view response_end = "</response>";
 constexpr std::string_view meetings_begin = "<response><returncode>SUCCESS</returncode><meetings>";
 constexpr std::string_view meetings_end = "</meetings>";
-constexpr std::string_view no_parent = "bbb-none";  // parentMeetingID of ordinary meetings
 
 void append_element(std::string& out, std::string_view name, std::string_view text) {
   out.append("<").append(name).append(">");
@@ -65,7 +65,7 @@ bool is_breakout(pugi::xml_node meeting) {
   std::string parent = xml::text_of(child_of(meeting, "parentMeetingID"));
   if (parent.empty())
     parent = xml::text_of(child_of(child_of(meeting, "breakout"), "parentMeetingID"));
-  return !parent.empty() && parent != no_parent;
+  return !parent.empty() && parent != no_parent_meeting;
 }
 
 NodeMeeting read_meeting(pugi::xml_node meeting) {
@@ -114,7 +114,8 @@ std::string index_answer(std::string_view build) {
 }
 
 struct Answer::Document {
-  std::unique_ptr<pugi::xml_document> xml;
+  std::optional<PlainAnswer> plain;         // where that is possible
+  std::unique_ptr<pugi::xml_document> xml;  // everywhere else
   pugi::xml_node response() const { return xml->document_element(); }
 };
 
@@ -124,28 +125,34 @@ Answer& Answer::operator=(Answer&&) noexcept = default;
 Answer::~Answer() = default;
 
 std::expected<Answer, XmlError> Answer::parse(std::string_view xml) {
+  if (auto plain = PlainAnswer::parse(xml))
+    return Answer(std::make_unique<Document>(std::move(plain), nullptr));
   auto parsed = xml::parse(xml);
   if (!parsed) return std::unexpected(XmlError::malformed);
   const pugi::xml_node root = parsed->document_element();
   if (std::string_view(root.name()) != "response" || !child_of(root, "returncode"))
     return std::unexpected(XmlError::not_bbb);
-  return Answer(std::make_unique<Document>(std::move(parsed)));
+  return Answer(std::make_unique<Document>(std::nullopt, std::move(parsed)));
 }
 
 bool Answer::success() const {
+  if (document_->plain) return document_->plain->success();
   return xml::trimmed_text_of(child_of(document_->response(), "returncode")) == "SUCCESS";
 }
 
 std::string Answer::text(std::string_view element) const {
+  if (document_->plain) return document_->plain->text(element);
   return xml::text_of(child_of(document_->response(), element));
 }
 
 bool Answer::has(std::string_view element) const {
+  if (document_->plain) return document_->plain->has(element);
   return bool(child_of(document_->response(), element));
 }
 
 std::vector<NodeMeeting> Answer::meetings() const {
   std::vector<NodeMeeting> result;
+  if (document_->plain) return result;  // it is flat
   for (const pugi::xml_node child : child_of(document_->response(), "meetings").children()) {
     if (std::string_view(child.name()) != "meeting") continue;
     NodeMeeting meeting = read_meeting(child);
@@ -155,6 +162,7 @@ std::vector<NodeMeeting> Answer::meetings() const {
 }
 
 NodeMeeting Answer::as_meeting() const {
+  if (document_->plain) return document_->plain->as_meeting();
   pugi::xml_document scratch;
   pugi::xml_node meeting = scratch.append_child("meeting");
   for (const pugi::xml_node child : document_->response().children())
@@ -164,13 +172,20 @@ NodeMeeting Answer::as_meeting() const {
 }
 
 void Answer::unscope_ids(std::string_view frontend_key) {
+  if (document_->plain) return document_->plain->unscope_ids(frontend_key);
   unscope_within(document_->response(), frontend_key);
 }
 
-std::string Answer::xml() const {
+std::string Answer::xml() const& {
+  if (document_->plain) return document_->plain->xml();
   std::string bytes;
   xml::print(document_->response(), bytes);
   return bytes;
+}
+
+std::string Answer::xml() && {
+  if (document_->plain) return std::move(*document_->plain).xml();
+  return std::as_const(*this).xml();
 }
 
 MeetingsAnswer::MeetingsAnswer(std::string_view frontend_key)

@@ -27,6 +27,8 @@ std::string index_answer(std::string_view build = {});
 
 enum class XmlError { malformed, not_bbb };  // not_bbb: well-formed, but no <response><returncode>
 
+inline constexpr std::string_view no_parent_meeting = "bbb-none";  // parentMeetingID, ordinarily
+
 // A meeting as a node lists it.
 struct NodeMeeting {
   std::string scoped_id;
@@ -64,7 +66,8 @@ class Answer {
   void unscope_ids(std::string_view frontend_key);
 
   // As bytes for the tenant, no declaration, no added white space.
-  std::string xml() const;
+  std::string xml() const&;
+  std::string xml() &&;
 
  private:
   struct Document;

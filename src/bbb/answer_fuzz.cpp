@@ -6,6 +6,7 @@
 
 #include "base/encoding.h"
 #include "bbb/answer.h"
+#include "bbb/plain_answer.h"
 #include "bbb/plain_meeting.h"
 
 using namespace b3::bbb;
@@ -36,6 +37,31 @@ void check_meeting(const NodeMeeting& meeting) {
   check_plain(meeting.document);
 }
 
+// A flat answer without a tree is what it is with one. (What comes behind the root keeps it from
+// being plain, and is not printed.)
+void check_flat(std::string_view bytes) {
+  auto plain = PlainAnswer::parse(bytes);
+  if (!plain) return;
+  auto tree = Answer::parse(std::string(bytes) + "<!-- -->");
+  expect(tree.has_value());
+  const auto expect_same = [&] {
+    expect(plain->success() == tree->success() && plain->xml() == tree->xml());
+    const auto left = plain->as_meeting();
+    const auto right = tree->as_meeting();
+    expect(left.scoped_id == right.scoped_id && left.internal_id == right.internal_id &&
+           left.name == right.name && left.running == right.running &&
+           left.breakout == right.breakout && left.ended == right.ended &&
+           left.counts == right.counts && left.document == right.document);
+    for (const char* name : {"messageKey", "message", "returncode", "a"})
+      expect(plain->text(name) == tree->text(name) && plain->has(name) == tree->has(name));
+  };
+  expect_same();
+  plain->unscope_ids("k");
+  tree->unscope_ids("k");
+  expect_same();
+  expect(tree->meetings().empty());
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -43,6 +69,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   expect(Answer::parse(failed(bytes, bytes))->success() == false);
   expect(Answer::parse(meetings_answer({bytes}, "k")).has_value());
 
+  check_flat(bytes);
   auto answer = Answer::parse(bytes);
   if (!answer) return 0;
   for (const NodeMeeting& meeting : answer->meetings()) {

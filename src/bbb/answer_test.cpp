@@ -279,3 +279,11 @@ TEST_CASE("a meeting survives the way through the store") {
   REQUIRE(answer);
   CHECK(parsed(*answer).as_meeting().document == meeting_document);
 }
+
+TEST_CASE("a carriage return is printed as what readers would make of it") {
+  const auto answer = Answer::parse(
+      "<response><returncode>SUCCESS</returncode><a>b&#13;c&#13;\nd&#xD;</a></response>");
+  REQUIRE(answer);
+  CHECK(answer->text("a") == "b\nc\nd\n");
+  CHECK(answer->xml() == "<response><returncode>SUCCESS</returncode><a>b\nc\nd\n</a></response>");
+}

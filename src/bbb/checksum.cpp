@@ -1,6 +1,7 @@
 #include "bbb/checksum.h"
 
 #include <algorithm>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -10,23 +11,10 @@ namespace b3::bbb {
 
 namespace {
 
-bool is_hex(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-  });
-}
-
-std::string to_lower_hex(std::string_view hex) {
-  std::string lower{hex};
-  for (char& digit : lower)
-    if (digit >= 'A' && digit <= 'F') digit = static_cast<char>(digit - 'A' + 'a');
-  return lower;
-}
-
 bool is_checksum_piece(std::string_view piece) {
   const auto name = piece.substr(0, piece.find('='));
-  if (name.contains('%')) return form_decode(name) == "checksum";
-  return name == "checksum";
+  if (name == "checksum") return true;
+  return name.contains('%') && form_decode(name) == "checksum";
 }
 
 std::string_view value_of(std::string_view piece) {
@@ -47,6 +35,21 @@ std::string encode_like_java(std::string_view text) {
       encoded += form_encode({&c, 1});
   }
   return encoded;
+}
+
+std::optional<HashAlgorithm> algorithm_of_digits(std::size_t count) {
+  switch (count) {
+    case 40:
+      return HashAlgorithm::sha1;
+    case 64:
+      return HashAlgorithm::sha256;
+    case 96:
+      return HashAlgorithm::sha384;
+    case 128:
+      return HashAlgorithm::sha512;
+    default:
+      return std::nullopt;
+  }
 }
 
 using Encode = std::string (*)(std::string_view);
@@ -70,7 +73,7 @@ std::string rebuild(const Parameters& parameters, Encode encode_name, Encode enc
 
 }  // namespace
 
-std::expected<SplitQuery, ChecksumError> split_checksum(std::string_view raw_query) {
+std::expected<SignedQuery, ChecksumError> find_checksum(std::string_view raw_query) {
   struct Place {
     std::size_t begin;
     std::string_view piece;
@@ -92,34 +95,43 @@ std::expected<SplitQuery, ChecksumError> split_checksum(std::string_view raw_que
     before.remove_suffix(1);
   else if (!after.empty())
     after.remove_prefix(1);
-  return SplitQuery{std::string(before).append(after), std::string(value_of(place->piece))};
+  return SignedQuery{before, after, value_of(place->piece)};
+}
+
+std::expected<SplitQuery, ChecksumError> split_checksum(std::string_view raw_query) {
+  const auto found = find_checksum(raw_query);
+  if (!found) return std::unexpected(found.error());
+  return SplitQuery{std::string(found->before).append(found->after), std::string(found->checksum)};
 }
 
 std::optional<HashAlgorithm> algorithm_of(std::string_view checksum) {
-  if (!is_hex(checksum)) return std::nullopt;
-  switch (checksum.size()) {
-    case 40:
-      return HashAlgorithm::sha1;
-    case 64:
-      return HashAlgorithm::sha256;
-    case 96:
-      return HashAlgorithm::sha384;
-    case 128:
-      return HashAlgorithm::sha512;
-    default:
-      return std::nullopt;
+  const auto algorithm = algorithm_of_digits(checksum.size());
+  Digest ignored;
+  if (!algorithm || !decode_hex(checksum, std::span(ignored.storage).first(checksum.size() / 2))) {
+    return std::nullopt;
   }
+  return algorithm;
+}
+
+std::expected<void, ChecksumError> verify_query(std::string_view call, const SignedQuery& query,
+                                                std::string_view secret) {
+  if (secret.empty()) return std::unexpected(ChecksumError::no_secret);
+  const auto algorithm = algorithm_of_digits(query.checksum.size());
+  if (!algorithm) return std::unexpected(ChecksumError::malformed);
+  Digest received;
+  received.size = query.checksum.size() / 2;
+  if (!decode_hex(query.checksum, std::span(received.storage).first(received.size))) {
+    return std::unexpected(ChecksumError::malformed);
+  }
+  const Digest expected = digest(*algorithm, {call, query.before, query.after, secret});
+  if (!equal_constant_time(expected.bytes(), received.bytes()))
+    return std::unexpected(ChecksumError::mismatch);
+  return {};
 }
 
 std::expected<void, ChecksumError> verify(std::string_view call, const SplitQuery& query,
                                           std::string_view secret) {
-  if (secret.empty()) return std::unexpected(ChecksumError::no_secret);
-  const auto algorithm = algorithm_of(query.checksum);
-  if (!algorithm) return std::unexpected(ChecksumError::malformed);
-  const std::string expected = sign(*algorithm, call, query.rest, secret);
-  if (!equal_constant_time(expected, to_lower_hex(query.checksum)))
-    return std::unexpected(ChecksumError::mismatch);
-  return {};
+  return verify_query(call, SignedQuery{query.rest, {}, query.checksum}, secret);
 }
 
 std::expected<void, ChecksumError> verify_form(std::string_view call, std::string_view raw_body,
@@ -134,22 +146,28 @@ std::expected<void, ChecksumError> verify_form(std::string_view call, std::strin
   // BBB encodes the values only (bbb-web, ValidationService).
   for (const std::string& rebuilt : {rebuild(*parameters, leave_as_is, encode_like_java),
                                      rebuild(*parameters, form_encode, form_encode)})
-    if (verify(call, {rebuilt, split->checksum}, secret)) return {};
+    if (verify_query(call, {rebuilt, {}, split->checksum}, secret)) return {};
   return as_sent;
 }
 
 std::string sign(HashAlgorithm algorithm, std::string_view call, std::string_view query,
                  std::string_view secret) {
-  std::string text;
-  text.reserve(call.size() + query.size() + secret.size());
-  return digest_hex(algorithm, text.append(call).append(query).append(secret));
+  return to_hex(digest(algorithm, {call, query, secret}).bytes());
+}
+
+void append_checksum(std::string& text, std::size_t query_begin, HashAlgorithm algorithm,
+                     std::string_view call, std::string_view secret) {
+  const auto query = std::string_view(text).substr(query_begin);
+  const Digest checksum = digest(algorithm, {call, query, secret});
+  text.append(query.empty() ? "checksum=" : "&checksum=");
+  append_hex(text, checksum.bytes());
 }
 
 std::string signed_query(HashAlgorithm algorithm, std::string_view call, std::string_view query,
                          std::string_view secret) {
   std::string text{query};
-  if (!text.empty()) text += '&';
-  return text += "checksum=" + sign(algorithm, call, query, secret);
+  append_checksum(text, 0, algorithm, call, secret);
+  return text;
 }
 
 }  // namespace b3::bbb

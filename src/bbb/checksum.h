@@ -2,6 +2,7 @@
 // hash(call name + query string without the checksum parameter + shared secret), hex.
 #pragma once
 
+#include <cstddef>
 #include <expected>
 #include <optional>
 #include <string>
@@ -23,11 +24,21 @@ struct SplitQuery {
 // counts as a checksum too.
 std::expected<SplitQuery, ChecksumError> split_checksum(std::string_view raw_query);
 
+// The same without copies: the views are of the raw query, `rest` being `before` and `after`.
+struct SignedQuery {
+  std::string_view before;
+  std::string_view after;
+  std::string_view checksum;
+};
+std::expected<SignedQuery, ChecksumError> find_checksum(std::string_view raw_query);
+
 // 40, 64, 96 or 128 hex digits of either case choose the algorithm.
 std::optional<HashAlgorithm> algorithm_of(std::string_view checksum);
 
 // True when `checksum` signs (call, rest) under `secret`. Constant time in the digest's bytes.
 // An empty secret never verifies.
+std::expected<void, ChecksumError> verify_query(std::string_view call, const SignedQuery& query,
+                                                std::string_view secret);
 std::expected<void, ChecksumError> verify(std::string_view call, const SplitQuery& query,
                                           std::string_view secret);
 
@@ -39,7 +50,11 @@ std::expected<void, ChecksumError> verify_form(std::string_view call, std::strin
 
 std::string sign(HashAlgorithm algorithm, std::string_view call, std::string_view query,
                  std::string_view secret);
-// query + "&checksum=..." (or only "checksum=..." when query is empty).
+// Appends "&checksum=..." (or only "checksum=..." when the query is empty) to the query at the end
+// of `text` that begins at `query_begin`.
+void append_checksum(std::string& text, std::size_t query_begin, HashAlgorithm algorithm,
+                     std::string_view call, std::string_view secret);
+// The same for a query alone.
 std::string signed_query(HashAlgorithm algorithm, std::string_view call, std::string_view query,
                          std::string_view secret);
 

@@ -14,6 +14,7 @@ constexpr char separator = '~';
 // Characters that make an answer naming the id unreadable: control characters, what XML cannot
 // hold, and bytes that are not UTF-8.
 bool is_readable(std::string_view text) {
+  if (is_printable_ascii(text)) return true;
   while (!text.empty()) {
     const Utf8Character character = first_utf8_character(text);
     const bool control = character.code_point < 0x20 ||

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <utility>
 
 #include "base/encoding.h"
+#include "base/utf8.h"
 
 namespace b3::bbb {
 
@@ -25,31 +27,54 @@ constexpr std::array<bool, 256> name_characters = [] {
   return table;
 }();
 
-bool is_name_character(char c) {
-  return name_characters[static_cast<unsigned char>(c)];
+bool is_name(std::string_view text) {
+  bool plain = true;
+  for (const char c : text) plain &= name_characters[static_cast<unsigned char>(c)];
+  return plain;
 }
 
-void append_pair(std::string& query, std::string_view name, std::string_view value) {
-  if (!query.empty()) query += '&';
+void append_pair(std::string& query, bool& first, std::string_view name, std::string_view value) {
+  if (!std::exchange(first, false)) query += '&';
   append_form_encoded(query, name);
   query += '=';
   append_form_encoded(query, value);
 }
 
-std::expected<Parameter, QueryError> parse_parameter(std::string_view piece) {
-  const std::size_t equals = piece.find('=');
-  auto name = form_decode(piece.substr(0, equals));
-  auto value =
-      form_decode(equals == std::string_view::npos ? std::string_view() : piece.substr(equals + 1));
-  if (!name || !value) return std::unexpected(QueryError::malformed_escape);
-  const bool plain_name = std::ranges::all_of(*name, is_name_character);
+// "name=value" as received.
+struct Piece {
+  std::string_view name;
+  std::string_view value;
+  bool is_escaped = false;
+
+  explicit Piece(std::string_view text)
+      : name(text.substr(0, text.find('='))), is_escaped(text.contains('%') || text.contains('+')) {
+    if (name.size() < text.size()) value = text.substr(name.size() + 1);
+  }
+};
+
+std::optional<QueryError> check(const Parameter& parameter, bool is_plain) {
+  const auto& [name, value] = parameter;
+  const bool plain_name = is_name(name);
   // No value may hold a NUL: XML cannot carry it and C programs behind us would cut the value.
-  if (!is_valid_utf8(*value) || value->contains('\0') ||
-      (!plain_name && (!is_valid_utf8(*name) || std::ranges::any_of(*name, is_control))))
-    return std::unexpected(QueryError::invalid_text);
-  if (!plain_name || name->empty() || name->size() > max_name_length)
-    return std::unexpected(QueryError::invalid_name);
-  return Parameter{std::move(*name), std::move(*value)};
+  if ((!is_plain && (!is_valid_utf8(value) || value.contains('\0'))) ||
+      (!plain_name && (!is_valid_utf8(name) || std::ranges::any_of(name, is_control))))
+    return QueryError::invalid_text;
+  if (!plain_name || name.empty() || name.size() > max_name_length) return QueryError::invalid_name;
+  return std::nullopt;
+}
+
+// `is_ascii`: there is nothing else in the raw text, and no NUL.
+std::optional<QueryError> read_piece(const Piece& piece, bool is_ascii, Parameter& parameter) {
+  if (!piece.is_escaped) {
+    parameter.name = piece.name;
+    parameter.value = piece.value;
+  } else {
+    auto name = form_decode(piece.name);
+    auto value = form_decode(piece.value);
+    if (!name || !value) return QueryError::malformed_escape;
+    parameter = {std::move(*name), std::move(*value)};
+  }
+  return check(parameter, is_ascii && !piece.is_escaped);
 }
 
 }  // namespace
@@ -78,21 +103,33 @@ void Parameters::erase(std::string_view name) {
 
 std::string Parameters::encode() const {
   std::string query;
-  for (const Parameter& parameter : list_) append_pair(query, parameter.name, parameter.value);
+  append_encoded(query);
   return query;
 }
 
 std::string Parameters::encode_with(std::string_view name, std::string_view value) const {
   std::string query;
   query.reserve(256);
+  append_encoded_with(query, name, value);
+  return query;
+}
+
+void Parameters::append_encoded(std::string& text) const {
+  bool first = true;
+  for (const Parameter& parameter : list_)
+    append_pair(text, first, parameter.name, parameter.value);
+}
+
+void Parameters::append_encoded_with(std::string& text, std::string_view name,
+                                     std::string_view value) const {
+  bool first = true;
   bool written = false;
   for (const Parameter& parameter : list_) {
-    const bool is_it = parameter.name == name;
-    append_pair(query, parameter.name, is_it ? value : std::string_view(parameter.value));
+    const bool is_it = !written && parameter.name == name;
+    append_pair(text, first, parameter.name, is_it ? value : std::string_view(parameter.value));
     written = written || is_it;
   }
-  if (!written) append_pair(query, name, value);
-  return query;
+  if (!written) append_pair(text, first, name, value);
 }
 
 std::string_view to_message(QueryError error) {
@@ -115,7 +152,8 @@ std::string_view to_message(QueryError error) {
 
 std::expected<Parameters, QueryError> parse_parameters(std::string_view raw) {
   Parameters parameters;
-  parameters.reserve(std::min<std::size_t>(16, 1 + raw.size() / 8));
+  parameters.reserve(std::min<std::size_t>(16, 1 + raw.size() / 16));
+  const bool is_ascii = is_printable_ascii(raw);
   std::size_t pieces = 0;
   bool has_checksum = false;
   while (!raw.empty()) {
@@ -123,14 +161,15 @@ std::expected<Parameters, QueryError> parse_parameters(std::string_view raw) {
     raw.remove_prefix(std::min(piece.size() + 1, raw.size()));
     if (piece.empty()) continue;
     if (++pieces > max_parameters) return std::unexpected(QueryError::too_many_parameters);
-    auto parameter = parse_parameter(piece);
-    if (!parameter) return std::unexpected(parameter.error());
-    if (parameter->name == "checksum") {
+    Parameter parameter;
+    if (const auto error = read_piece(Piece(piece), is_ascii, parameter))
+      return std::unexpected(*error);
+    if (parameter.name == "checksum") {
       if (std::exchange(has_checksum, true)) return std::unexpected(QueryError::duplicate_checksum);
-    } else if (const auto* earlier = parameters.find(parameter->name)) {
-      if (*earlier != parameter->value) return std::unexpected(QueryError::duplicate_parameter);
+    } else if (const auto* earlier = parameters.find(parameter.name)) {
+      if (*earlier != parameter.value) return std::unexpected(QueryError::duplicate_parameter);
     } else {
-      parameters.append(std::move(*parameter));
+      parameters.append(std::move(parameter));
     }
   }
   return parameters;

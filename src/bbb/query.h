@@ -36,6 +36,9 @@ class Parameters {
   std::string encode() const;
   // The same with this value for this name, which is put last where it is missing.
   std::string encode_with(std::string_view name, std::string_view value) const;
+  // Both appended to what is there, without a '&' in front.
+  void append_encoded(std::string& text) const;
+  void append_encoded_with(std::string& text, std::string_view name, std::string_view value) const;
   bool operator==(const Parameters&) const = default;
 
  private:

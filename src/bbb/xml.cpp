@@ -28,18 +28,6 @@ bool is_space(char c) {
   return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-  return text;
-}
-
-bool is_printable_ascii(std::string_view text) {
-  bool printable = true;
-  for (const char c : text) printable &= c >= 0x20 && c < 0x7F;  // without branches: it vectorises
-  return printable;
-}
-
 bool has_one_root(const pugi::xml_document& document) {
   int roots = 0;
   for (const pugi::xml_node child : document.children()) {
@@ -49,13 +37,28 @@ bool has_one_root(const pugi::xml_document& document) {
   return roots == 1;
 }
 
+// pugixml prints a carriage return (from "&#13;") as it is, and whoever reads that sees a line end
+// (XML 1.0, 2.11): make it one now.
+std::string with_plain_line_ends(std::string text) {
+  if (!text.contains('\r')) return text;
+  std::string result;
+  result.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '\r')
+      result += text[i];
+    else if (i + 1 == text.size() || text[i + 1] != '\n')
+      result += '\n';
+  }
+  return result;
+}
+
 void mend_text(pugi::xml_node node) {
   // pugixml ends a text at "&#0;"; what begins with one is empty and would print as nothing.
   const std::string_view value = node.value();
   if (node.type() == pugi::node_pcdata && value.empty())
     node.set_value(std::string(utf8_replacement).c_str());
   else if (!is_printable_ascii(value))
-    node.set_value(to_xml_text(value).c_str());
+    node.set_value(with_plain_line_ends(to_xml_text(value)).c_str());
   for (pugi::xml_attribute attribute : node.attributes())
     if (!is_printable_ascii(attribute.value()))
       attribute.set_value(to_xml_text(attribute.value()).c_str());
@@ -83,6 +86,12 @@ bool mend_and_check_depth(pugi::xml_node root) {
 }
 
 }  // namespace
+
+std::string_view trim(std::string_view text) {
+  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+  return text;
+}
 
 std::unique_ptr<pugi::xml_document> parse(std::string_view text) {
   if (text.contains('\0') || !is_valid_utf8(text)) return nullptr;
@@ -123,7 +132,11 @@ void set_text(pugi::xml_node element, const std::string& text) {
 }
 
 std::int64_t count_of(pugi::xml_node element) {
-  const std::string digits = trimmed_text_of(element);
+  return to_count(text_of(element));
+}
+
+std::int64_t to_count(std::string_view text) {
+  const std::string_view digits = trim(text);
   std::int64_t count = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), count);
   const bool whole = error == std::errc{} && end == digits.data() + digits.size();

@@ -24,11 +24,13 @@ void print(pugi::xml_node element, std::string& out);
 // Text and CDATA children joined; white space around CDATA is not text.
 std::string text_of(pugi::xml_node element);
 std::string trimmed_text_of(pugi::xml_node element);
+std::string_view trim(std::string_view text);
 // Replaces the content by text, as CDATA where there was some.
 void set_text(pugi::xml_node element, const std::string& text);
 
 // Numbers as BBB writes them; 0 for anything else and for negative ones.
 std::int64_t count_of(pugi::xml_node element);
+std::int64_t to_count(std::string_view text);
 bool is_true(pugi::xml_node element);
 
 // Character data of an element: escaped, always well-formed.

@@ -62,8 +62,12 @@ struct DaemonConfig {
   bool reverse_proxy_mode = false;
   log::Level log_level = log::Level::info;
   log::Format log_format = log::Format::structured;
-  std::string api_jwt_secret;  // empty: the REST API is off
-  std::string public_url;      // scheme and host tenants use; for display only
+  std::string api_jwt_secret;           // empty: the REST API is off
+  std::string api_jwt_secret_previous;  // accepted too; empty: none
+  std::string metrics_listen;           // empty: /metrics on listen_http
+  std::string metrics_token;            // empty: anybody may read /metrics
+  bool metrics_per_meeting = false;
+  std::string public_url;  // scheme and host tenants use; for display only
   std::chrono::milliseconds refresh_interval{5'000};
   std::chrono::milliseconds node_connect_timeout{3'000};
   std::chrono::milliseconds node_response_timeout{15'000};
@@ -79,6 +83,23 @@ struct DaemonConfig {
 };
 // All problems at once, one sentence each, none with a secret in it.
 std::expected<DaemonConfig, std::vector<std::string>> read_daemon_config(const Environment& env);
+
+// What b3scaleagent and b3scalenoded run with.
+struct AgentConfig {
+  log::Level log_level = log::Level::info;
+  log::Format log_format = log::Format::structured;
+  std::string api_url;             // b3scaleagent
+  std::string api_access_token;    // b3scaleagent; a secret
+  std::string db_url;              // b3scalenoded; may hold a password
+  std::string redis_url;           // may hold a password
+  std::string bbb_config;          // goes before bbb_config_default
+  std::string bbb_config_default;  // either file may be missing, not both
+  double load_factor = 1.0;
+  std::string ca_file;
+};
+// As read_daemon_config(), for the variables of this program.
+std::expected<AgentConfig, std::vector<std::string>> read_agent_config(const Environment& env,
+                                                                       std::string_view program);
 
 // What an operator should hear about but can run with: variables nobody reads (with the nearest
 // known name), a short API secret, time limits that contradict each other. No secret in it.

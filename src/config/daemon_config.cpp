@@ -4,10 +4,10 @@
 namespace b3::config {
 namespace {
 
-std::vector<std::string> find_problems(const Environment& env) {
+std::vector<std::string> find_problems(const Environment& env, std::string_view program) {
   std::vector<std::string> problems;
   for (const auto& variable : variables()) {
-    if (variable.programs != "b3scaled") continue;
+    if (!is_read_by(variable, program)) continue;
     const std::string value = value_of(env, variable.name);
     if (value.empty()) continue;
     if (auto problem = problem_with(variable, value)) problems.push_back(std::move(*problem));
@@ -27,7 +27,7 @@ std::string value_of(const Environment& env, std::string_view name) {
 }
 
 std::expected<DaemonConfig, std::vector<std::string>> read_daemon_config(const Environment& env) {
-  auto problems = find_problems(env);
+  auto problems = find_problems(env, "b3scaled");
   if (!problems.empty()) return std::unexpected(std::move(problems));
 
   const auto text = [&env](std::string_view name) { return value_of(env, name); };
@@ -47,6 +47,10 @@ std::expected<DaemonConfig, std::vector<std::string>> read_daemon_config(const E
   config.log_format = lower_case(text("B3SCALE_LOG_FORMAT")) == "plain" ? log::Format::plain
                                                                         : log::Format::structured;
   config.api_jwt_secret = text("B3SCALE_API_JWT_SECRET");
+  config.api_jwt_secret_previous = text("B3SCALE_API_JWT_SECRET_PREVIOUS");
+  config.metrics_listen = text("B3SCALE_METRICS_LISTEN");
+  config.metrics_token = text("B3SCALE_METRICS_TOKEN");
+  config.metrics_per_meeting = parse_boolean(text("B3SCALE_METRICS_PER_MEETING")).value();
   config.public_url = text("B3SCALE_PUBLIC_URL");
   config.refresh_interval = duration("B3SCALE_REFRESH_INTERVAL");
   config.refresh_timeout = duration("B3SCALE_REFRESH_TIMEOUT");
@@ -59,6 +63,27 @@ std::expected<DaemonConfig, std::vector<std::string>> read_daemon_config(const E
   config.reservation_timeout = duration("B3SCALE_RESERVATION_TIMEOUT");
   config.shutdown_timeout = duration("B3SCALE_SHUTDOWN_TIMEOUT");
   config.placement_policy = lower_case(text("B3SCALE_PLACEMENT_POLICY"));
+  config.ca_file = text("B3SCALE_CA_FILE");
+  return config;
+}
+
+std::expected<AgentConfig, std::vector<std::string>> read_agent_config(const Environment& env,
+                                                                       std::string_view program) {
+  auto problems = find_problems(env, program);
+  if (!problems.empty()) return std::unexpected(std::move(problems));
+
+  const auto text = [&env](std::string_view name) { return value_of(env, name); };
+  AgentConfig config;
+  config.log_level = parse_log_level(text("B3SCALE_LOG_LEVEL")).value();
+  config.log_format = lower_case(text("B3SCALE_LOG_FORMAT")) == "plain" ? log::Format::plain
+                                                                        : log::Format::structured;
+  config.api_url = text("B3SCALE_API_URL");
+  config.api_access_token = text("B3SCALE_API_ACCESS_TOKEN");
+  config.db_url = text("B3SCALE_DB_URL");
+  config.redis_url = text("B3SCALE_REDIS_URL");
+  config.bbb_config = text("BBB_CONFIG");
+  config.bbb_config_default = text("B3SCALE_BBB_CONFIG_DEFAULT");
+  config.load_factor = parse_number(text("B3SCALE_LOAD_FACTOR")).value();
   config.ca_file = text("B3SCALE_CA_FILE");
   return config;
 }

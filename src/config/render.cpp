@@ -43,11 +43,6 @@ that begin with `#` are skipped.
 Nothing is expanded: `$HOME` stays `$HOME`. A value must end on the line it begins on.
 )";
 
-bool is_read_by(const Variable& variable, std::string_view program) {
-  const auto programs = split(variable.programs, ", ");
-  return std::ranges::find(programs, program) != programs.end();
-}
-
 // '|' would end a table cell.
 std::string in_cell(std::string_view text) {
   std::string cell;
@@ -91,14 +86,18 @@ std::string wrapped(std::string_view text, std::size_t indent) {
 
 std::string render_markdown() {
   std::string page(introduction);
-  std::string_view programs;
+  std::vector<std::string_view> sections;  // in order of their first variable
   for (const auto& variable : variables()) {
-    if (variable.programs != programs) {
-      page += fmt::format("{}## {}\n\n", programs.empty() ? "" : "\n", variable.programs);
-      page += "| Variable | Default | Allowed | Meaning |\n| --- | --- | --- | --- |\n";
-      programs = variable.programs;
+    if (std::ranges::find(sections, variable.programs) == sections.end()) {
+      sections.push_back(variable.programs);
     }
-    page += markdown_row(variable);
+  }
+  for (const auto section : sections) {
+    page += fmt::format("{}## {}\n\n", section == sections.front() ? "" : "\n", section);
+    page += "| Variable | Default | Allowed | Meaning |\n| --- | --- | --- | --- |\n";
+    for (const auto& variable : variables()) {
+      if (variable.programs == section) page += markdown_row(variable);
+    }
   }
   page += "\n";
   page += env_file_format;

@@ -218,4 +218,9 @@ std::optional<std::string> problem_with(const Variable& variable, std::string_vi
                      describe_allowed(variable));
 }
 
+bool is_read_by(const Variable& variable, std::string_view program) {
+  const auto programs = split(variable.programs, ", ");
+  return std::ranges::find(programs, program) != programs.end();
+}
+
 }  // namespace b3::config

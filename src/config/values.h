@@ -18,6 +18,7 @@ std::vector<std::string_view> split(std::string_view text, std::string_view sepa
 
 const Variable* find_variable(std::string_view name);
 bool is_secret(const Variable& variable);
+bool is_read_by(const Variable& variable, std::string_view program);
 
 // Each nullopt for anything but the whole text being a value; ranges are not looked at.
 std::optional<std::int64_t> parse_integer(std::string_view text);

@@ -13,7 +13,7 @@ constexpr std::array table{
              "Where the balancer listens for HTTP. \":42353\" means all addresses, \"[::1]:42353\" "
              "an IPv6 one; put a TLS proxy in front of it."},
     Variable{"B3SCALE_DB_URL", Kind::database,
-             "postgres://postgres:postgres@localhost:5432/b3scale", "", "b3scaled",
+             "postgres://postgres:postgres@localhost:5432/b3scale", "", "b3scaled, b3scalenoded",
              "The database: postgres://... or postgresql://..., a libpq keyword string (host=... "
              "dbname=...), or sqlite:FILE for a single balancer."},
     Variable{
@@ -30,13 +30,25 @@ constexpr std::array table{
              "node that has the meeting."},
     Variable{"B3SCALE_PUBLIC_URL", Kind::url, "", "", "b3scaled",
              "The URL under which tenants reach the balancer; used for display only."},
-    Variable{"B3SCALE_LOG_LEVEL", Kind::choice, "info", log_levels, "b3scaled",
+    Variable{"B3SCALE_LOG_LEVEL", Kind::choice, "info", log_levels,
+             "b3scaled, b3scaleagent, b3scalenoded",
              "The least severe level that is logged, by name or number."},
-    Variable{"B3SCALE_LOG_FORMAT", Kind::choice, "structured", "structured|plain", "b3scaled",
+    Variable{"B3SCALE_LOG_FORMAT", Kind::choice, "structured", "structured|plain",
+             "b3scaled, b3scaleagent, b3scalenoded",
              "One JSON object per line, or lines for people."},
     Variable{"B3SCALE_API_JWT_SECRET", Kind::secret, "", "", "b3scaled",
              "The key that signs the tokens of the REST API; use at least 16 random characters. "
              "Without it the API is off."},
+    Variable{"B3SCALE_API_JWT_SECRET_PREVIOUS", Kind::secret, "", "", "b3scaled",
+             "A second key that is accepted, never used to sign: set it to the old secret while "
+             "tokens are being replaced."},
+    Variable{"B3SCALE_METRICS_LISTEN", Kind::address, "", "", "b3scaled",
+             "An address of its own for /metrics. The main address serves it then no more."},
+    Variable{"B3SCALE_METRICS_TOKEN", Kind::secret, "", "", "b3scaled",
+             "Asks whoever reads /metrics for this bearer token."},
+    Variable{"B3SCALE_METRICS_PER_MEETING", Kind::boolean, "false", "", "b3scaled",
+             "Adds series for every meeting to /metrics. They name meetings, and there can be "
+             "thousands."},
     Variable{"B3SCALE_PLACEMENT_POLICY", Kind::choice, "expected-load", "expected-load|classic",
              "b3scaled",
              "How nodes are compared for a new meeting: by the load to be expected, or by meetings "
@@ -65,18 +77,28 @@ constexpr std::array table{
              "the two node timeouts together."},
     Variable{"B3SCALE_SHUTDOWN_TIMEOUT", Kind::duration, "20s", "0s..10m", "b3scaled",
              "How long running requests may take to finish when the daemon is asked to stop."},
-    Variable{"B3SCALE_CA_FILE", Kind::path, "", "", "b3scaled",
+    Variable{"B3SCALE_CA_FILE", Kind::path, "", "", "b3scaled, b3scaleagent, b3scalenoded",
              "PEM file with the certificate authorities trusted for nodes, in place of the "
              "system's."},
     Variable{"B3SCALE_API_URL", Kind::url, "", "", "b3scalectl, b3scaleagent",
              "Where the balancer's REST API is, for example https://b3scale.example.org."},
     Variable{"B3SCALE_API_ACCESS_TOKEN", Kind::secret, "", "", "b3scalectl, b3scaleagent",
              "The bearer token for the REST API."},
-    Variable{"B3SCALE_LOAD_FACTOR", Kind::number, "1.0", "0.001..1000", "b3scaleagent",
+    Variable{"B3SCALE_LOAD_FACTOR", Kind::number, "1.0", "0.001..1000",
+             "b3scaleagent, b3scalenoded",
              "The penalty an agent registers its node with: 2.0 counts every attendee twice."},
-    Variable{"BBB_CONFIG", Kind::path,
-             "/usr/share/bbb-web/WEB-INF/classes/bigbluebutton.properties", "", "b3scaleagent",
-             "The node's BigBlueButton properties, from which an agent reads URL and secret."},
+    Variable{"BBB_CONFIG", Kind::path, "/etc/bigbluebutton/bbb-web.properties", "",
+             "b3scaleagent, b3scalenoded",
+             "The node's own BigBlueButton properties, which go before the defaults."},
+    Variable{"B3SCALE_BBB_CONFIG_DEFAULT", Kind::path,
+             "/usr/share/bbb-web/WEB-INF/classes/bigbluebutton.properties", "",
+             "b3scaleagent, b3scalenoded",
+             "The properties BigBlueButton was installed with: an agent reads the node's URL and "
+             "secret from both files."},
+    Variable{"B3SCALE_REDIS_URL", Kind::text, "redis://127.0.0.1:6379", "",
+             "b3scaleagent, b3scalenoded",
+             "The redis server of the node, to which BigBlueButton tells who comes and goes: "
+             "redis://[:PASSWORD@]HOST:PORT."},
 };
 
 }  // namespace

@@ -36,8 +36,8 @@ bool Site::answer_now(const http::Request& request, http::Response& response) {
 
 boost::asio::awaitable<http::Response> Site::answer(const http::Request& request,
                                                     http::BodyReader& body) {
-  if (api::Api::owns(request.path())) co_return co_await api_.answer(request, body);
-  co_return co_await gateway_.answer(request, body);
+  if (api::Api::owns(request.path())) return api_.answer(request, body);
+  return gateway_.answer(request, body);
 }
 
 }  // namespace b3::daemon

@@ -38,8 +38,8 @@ std::expected<TenantCall, Refusal> admit(const Frontend& frontend, const Route& 
     const auto trimmed = bbb::trim_meeting_id(*id);
     if (trimmed.size() != id->size()) parameters->set(name, std::string(trimmed));
   }
-  return TenantCall{frontend.id, frontend.key, std::string(route.call_text),
-                    std::move(*parameters)};
+  return std::expected<TenantCall, Refusal>(std::in_place, frontend.id, frontend.key,
+                                            std::string(route.call_text), std::move(*parameters));
 }
 
 }  // namespace
@@ -47,11 +47,11 @@ std::expected<TenantCall, Refusal> admit(const Frontend& frontend, const Route& 
 std::expected<TenantCall, Refusal> authenticate(const view::View& view, const Route& route,
                                                 std::string_view raw_query) {
   const auto caller = caller_of(view, route);
-  const auto split = bbb::split_checksum(raw_query);
-  if (!split) return std::unexpected(checksum_refusal());
-  const auto verified = bbb::verify(route.call_text, *split, caller.secret);
+  const auto query = bbb::find_checksum(raw_query);
+  if (!query) return std::unexpected(checksum_refusal());
+  const auto verified = bbb::verify_query(route.call_text, *query, caller.secret);
   if (!verified || caller.frontend == nullptr) return std::unexpected(checksum_refusal());
-  return admit(*caller.frontend, route, split->rest);
+  return admit(*caller.frontend, route, raw_query);
 }
 
 std::expected<TenantCall, Refusal> authenticate_form(const view::View& view, const Route& route,

@@ -80,7 +80,8 @@ boost::asio::awaitable<http::Response> Creation::run() {
       }
       // A bound meeting, or a reservation whose request is over and left its outcome open: create
       // is idempotent, so asking the same node again is right in both cases.
-      auto response = entry == nullptr ? co_await claim() : co_await repeat(entry->row());
+      auto response =
+          entry == nullptr ? co_await claim() : co_await repeat(entry->row_without_document());
       if (response) co_return std::move(*response);
     }
   } catch (const std::exception& error) {
@@ -342,9 +343,12 @@ boost::asio::awaitable<Bound> Creation::bind(const Meeting& row, const node::Tar
   co_await feed::synchronize(gateway_.store_, gateway_.view_, {scoped_id_});
   const auto* row_now = gateway_.view_.meeting(scoped_id_);
   if (row_now == nullptr || row_now->backend_id() != target.backend_id) {
-    // The id was ended or moved while the node was creating it.
+    // The id was ended or moved while the node was creating it. A meeting that was known before may
+    // as well have got lost on its node, which has made a new one for us: whatever it was, creating
+    // it again is what was asked for.
+    const bool worth_a_look = row_now != nullptr || row.phase == MeetingPhase::bound;
     co_await end_copy(target);
-    co_return Bound::gone;
+    co_return worth_a_look ? Bound::again : Bound::gone;
   }
   // A reservation that stands, and still was not bound: the node has offered what was ended while
   // it was away. A bound row is another one's, and not ours to end.
@@ -357,14 +361,13 @@ boost::asio::awaitable<Bound> Creation::bind(const Meeting& row, const node::Tar
 boost::asio::awaitable<void> Creation::end_copy(const node::Target& target) {
   const store::Tombstone tombstone{binding_.internal_id, scoped_id_, target.backend_id,
                                    gateway_.options_.clock().wall};
+  const auto row = co_await gateway_.store_.run(
+      [&](store::Store& store) { return store.bury_unless_named(tombstone); });
   // Somebody may have created the id again, on this very node.
-  const bool is_over = co_await gateway_.store_.run([&](store::Store& store) {
-    const auto row = store.find_meeting(scoped_id_);
-    if (row && row->internal_id == tombstone.internal_id) return false;
-    store.bury(tombstone);
-    return !row || row->backend_id != tombstone.backend_id || row->phase == MeetingPhase::reserved;
-  });
-  if (!is_over) co_return;
+  const bool lives =
+      row && (row->internal_id == tombstone.internal_id ||
+              (row->backend_id == target.backend_id && row->phase == MeetingPhase::bound));
+  if (lives) co_return;
   bbb::Parameters parameters;
   parameters.set("meetingID", scoped_id_);
   const auto ended =

@@ -17,7 +17,7 @@ void Creation::accept(bbb::Answer& answer) {
     if (binding_.name.empty()) binding_.name = call_.parameters.get("name");
   }
   answer.unscope_ids(call_.frontend_key);
-  answer_ = answer.xml();
+  answer_ = std::move(answer).xml();
 }
 
 boost::asio::awaitable<Attempt> Creation::ask(const node::Target& target) {
@@ -57,7 +57,7 @@ boost::asio::awaitable<Attempt> Creation::ask(const node::Target& target) {
   }
   node_has_it_ = answer.text("messageKey") == "idNotUnique";
   answer.unscope_ids(call_.frontend_key);
-  answer_ = answer.xml();
+  answer_ = std::move(answer).xml();
   co_return Attempt::refused;
 }
 

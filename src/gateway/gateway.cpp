@@ -110,27 +110,41 @@ bool Gateway::answer_now(const http::Request& request, http::Response& response)
   return read_now(*call, response, sure);
 }
 
+// No coroutine itself: most calls need only the one that does their work.
 boost::asio::awaitable<http::Response> Gateway::answer(const http::Request& request,
                                                        http::BodyReader& body) {
-  if (request.path().starts_with(retry_prefix)) co_return co_await retry_join(request);
+  if (request.path().starts_with(retry_prefix)) return retry_join(request);
   const auto route = parse_route(request.path());
-  if (!route) co_return meeting_not_found();
+  if (!route) return answer_with(meeting_not_found());
+  if (request.has_body) return answer_body(request, body, *route);
+  auto call = authenticate(view_, *route, request.query());
+  if (!call) return answer_with(refuse(call.error()));
+  if (route->call == CallName::create) return create({request, {}, {}}, std::move(*call));
+  return dispatch({request, {}, {}}, route->call, std::move(*call));
+}
+
+boost::asio::awaitable<http::Response> Gateway::answer_with(http::Response response) {
+  co_return response;
+}
+
+boost::asio::awaitable<http::Response> Gateway::answer_body(const http::Request& request,
+                                                            http::BodyReader& body, Route route) {
   Exchange exchange{request, {}, {}};
   const auto type = request.content_type();
   const bool is_form = type == "application/x-www-form-urlencoded";
   const bool is_xml = type == "application/xml" || type == "text/xml";
 
-  if (request.has_body && is_form) {
+  if (is_form) {
     auto form = co_await body.read_all(form_body_limit);
     if (!form) co_return body_failure(form.error());
-    auto call = authenticate_form(view_, *route, request.query(), *form);
+    auto call = authenticate_form(view_, route, request.query(), *form);
     if (!call) co_return refuse(call.error());
-    co_return co_await dispatch(exchange, route->call, std::move(*call));
+    co_return co_await dispatch(exchange, route.call, std::move(*call));
   }
 
-  auto call = authenticate(view_, *route, request.query());
+  auto call = authenticate(view_, route, request.query());
   if (!call) co_return refuse(call.error());
-  if (request.has_body && route->call == CallName::create) {
+  if (route.call == CallName::create) {
     auto content = co_await body.read_all(xml_body_limit);
     if (!content) co_return body_failure(content.error());
     if (!content->empty() && !is_xml) {
@@ -142,7 +156,7 @@ boost::asio::awaitable<http::Response> Gateway::answer(const http::Request& requ
       exchange.content_type = "application/xml";
     }
   }
-  co_return co_await dispatch(std::move(exchange), route->call, std::move(*call));
+  co_return co_await dispatch(std::move(exchange), route.call, std::move(*call));
 }
 
 boost::asio::awaitable<http::Response> Gateway::dispatch(Exchange exchange, CallName name,
@@ -191,7 +205,11 @@ boost::asio::awaitable<void> Gateway::look_up(std::string scoped_id) {
 }
 
 boost::asio::awaitable<bool> Gateway::look_up_again(std::string scoped_id) {
-  if (!options_.shared_store) co_return true;  // the view is all there is
+  if (options_.shared_store) return look_up_in_store(std::move(scoped_id));
+  return [] -> Awaitable<bool> { co_return true; }();  // the view is all there is
+}
+
+boost::asio::awaitable<bool> Gateway::look_up_in_store(std::string scoped_id) {
   struct Progress {
     explicit Progress(boost::asio::any_io_executor loop) : patience(std::move(loop)) {}
     Timer patience;

@@ -81,6 +81,7 @@ class Gateway {
   Awaitable<void> look_up(std::string scoped_id);
   // True when the view is as the store was then.
   Awaitable<bool> look_up_again(std::string scoped_id);
+  Awaitable<bool> look_up_in_store(std::string scoped_id);
 
   // join.cpp
   // The ..._now functions answer from the view and return false when that is not enough.
@@ -112,6 +113,10 @@ class Gateway {
                                                        std::string backend_id,
                                                        http::Response& answer, NodeWord& word);
 
+  static Awaitable<http::Response> answer_with(http::Response response);
+  // `route` is of the request, which lives until the end.
+  Awaitable<http::Response> answer_body(const http::Request& request, http::BodyReader& body,
+                                        Route route);
   Awaitable<http::Response> dispatch(Exchange exchange, CallName name, TenantCall call);
 
   store::Executor& store_;

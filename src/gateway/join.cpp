@@ -43,8 +43,8 @@ Gateway::JoinStep Gateway::plan_join(std::string_view frontend_id,
 void Gateway::write_redirect(const TenantCall& call, std::string_view scoped_id,
                              http::Response& response) {
   const auto& backend = *view_.backend(view_.meeting(scoped_id)->backend_id());
-  redirect(response, node::signed_url(backend.backend, backend.settings, "join",
-                                      call.parameters.encode_with("meetingID", scoped_id)));
+  redirect(response,
+           node::signed_url(backend.backend, backend.settings, "join", call.parameters, scoped_id));
 }
 
 bool Gateway::join_now(const http::Request& request, const TenantCall& call,

@@ -146,7 +146,7 @@ void redirect(http::Response& response, std::string location) {
   response.headers.push_back({"Referrer-Policy", "no-referrer"});
   response.body.reserve(location.size() + location.size() / 8 + 80);
   response.body += "<!DOCTYPE html><title>Found</title><a href=\"";
-  response.body += html_escape(location);
+  append_html_escaped(response.body, location);
   response.body += "\">Join the meeting</a>\n";
   response.headers.push_back({"Location", std::move(location)});
 }

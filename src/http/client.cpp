@@ -1,15 +1,16 @@
 #include "http/client.h"
 
 #include <algorithm>
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/use_awaitable.hpp>
+#include <array>
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/error.hpp>
+#include <compare>
 #include <map>
+#include <tuple>
 #include <utility>
 
+#include "http/client_exchange.h"
 #include "http/client_stream.h"
-#include "http/response_parser.h"
 
 namespace b3::http {
 
@@ -21,13 +22,9 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 
-constexpr auto as_awaitable_tuple = asio::as_tuple(asio::use_awaitable);
-constexpr int max_interim_answers = 16;
-constexpr std::size_t read_size = 8 * 1024;
-constexpr std::size_t small_body_bytes = 64 * 1024;  // sent together with the head
-
 ClientFailure classify(const error_code& error) {
   if (error == asio::error::timed_out) return ClientFailure::timeout;
+  if (is_local(error)) return ClientFailure::local;  // if nothing was sent; see send()
   if (error == wire::error::body_limit) return ClientFailure::too_large;
   if (error == wire::error::end_of_stream || error == wire::error::partial_message) {
     return ClientFailure::broken;
@@ -40,6 +37,8 @@ std::string_view describe(ClientFailure failure) {
   switch (failure) {
     case ClientFailure::timeout:
       return "no complete answer in time";
+    case ClientFailure::local:
+      return "out of descriptors, ports or memory here";
     case ClientFailure::too_large:
       return "the answer is too large";
     case ClientFailure::malformed:
@@ -59,11 +58,19 @@ ClientError failed(const Url& url, const error_code& error) {
   return {failure, std::move(detail)};
 }
 
+constexpr std::array<bool, 256> token_characters = [] {
+  std::array<bool, 256> table{};
+  for (std::size_t c = 0x21; c < 0x7f; ++c) table[c] = true;
+  for (const char c : std::string_view("()<>@,;:\\\"/[]?={}")) {
+    table[static_cast<unsigned char>(c)] = false;
+  }
+  return table;
+}();
+
 bool is_token(std::string_view text) {
-  return !text.empty() && std::ranges::all_of(text, [](char c) {
-    return c > 0x20 && c < 0x7f &&
-           std::string_view("()<>@,;:\\\"/[]?={}").find(c) == std::string_view::npos;
-  });
+  bool plain = !text.empty();
+  for (const char c : text) plain &= token_characters[static_cast<unsigned char>(c)];
+  return plain;
 }
 
 // Both without branches per character, so that they vectorise.
@@ -99,6 +106,15 @@ bool is_our_own(std::string_view name) {
       });
 }
 
+bool is_repeatable(const ClientRequest& request) {
+  return !request.acts && (request.method == "GET" || request.method == "HEAD");
+}
+
+// How much of the body head_of() adds.
+std::size_t head_body_size(const ClientRequest& request) {
+  return request.body.size() <= small_body_bytes ? request.body.size() : 0;
+}
+
 // With the body, if that is small.
 std::string head_of(const ClientRequest& request, const std::string& user_agent) {
   std::string head;
@@ -118,93 +134,6 @@ std::string head_of(const ClientRequest& request, const std::string& user_agent)
   return head;
 }
 
-// What became of one attempt on one connection.
-struct Exchange {
-  error_code error;
-  ClientResponse response;
-  std::size_t sent = 0;   // bytes of the request handed to the system
-  bool answered = false;  // at least one byte came back
-  bool reusable = false;
-};
-
-// Both write and read try before they wait on a plain socket: most often there is no need to.
-template <typename Stream>
-asio::awaitable<error_code> write_all(Stream& stream, std::string_view bytes, std::size_t& sent) {
-  while (!bytes.empty()) {
-    error_code error;
-    std::size_t size = 0;
-    if constexpr (std::is_same_v<Stream, Socket>) {
-      size = stream.write_some(asio::buffer(bytes), error);
-      if (error == asio::error::would_block) {
-        std::tie(error) = co_await stream.async_wait(Socket::Side::write, as_awaitable_tuple);
-      }
-    } else {
-      std::tie(error, size) =
-          co_await stream.async_write_some(asio::buffer(bytes), as_awaitable_tuple);
-    }
-    sent += size;
-    bytes.remove_prefix(size);
-    if (error) co_return error;
-  }
-  co_return error_code();
-}
-
-// Until the parser is done. What is left over stays in `input`.
-template <typename Stream>
-asio::awaitable<error_code> read_answer(Stream& stream, InputBuffer& input,
-                                        ResponseParser& parser) {
-  for (;;) {
-    error_code error;
-    input.consume(parser.parse(input.view(), error));
-    if (error || parser.is_done()) co_return error;
-    const InputBuffer::Space space = input.prepare(read_size);
-    const asio::mutable_buffer buffer(space.data, space.size);
-    std::size_t size = 0;
-    if constexpr (std::is_same_v<Stream, Socket>) {
-      size = stream.read_some(buffer, error);
-      if (error == asio::error::would_block) {
-        std::tie(error) = co_await stream.async_wait(Socket::Side::read, as_awaitable_tuple);
-      }
-    } else {
-      std::tie(error, size) = co_await stream.async_read_some(buffer, as_awaitable_tuple);
-    }
-    input.commit(size);
-    if (error == asio::error::eof) co_return parser.parse_end();
-    if (error) co_return error;
-  }
-}
-
-template <typename Stream>
-asio::awaitable<Exchange> exchange_over(ClientStream& connection, Stream& stream,
-                                        const ClientRequest& request, const std::string& head) {
-  Exchange result;
-  error_code write_error = co_await write_all(stream, head, result.sent);
-  if (!write_error && request.body.size() > small_body_bytes) {
-    write_error = co_await write_all(stream, request.body, result.sent);
-  }
-  result.error = write_error = connection.why(write_error);
-  // A peer may refuse a body by answering and closing before it has read it all.
-  if (write_error == asio::error::timed_out || (write_error && result.sent == 0)) co_return result;
-
-  for (int interim = 0; interim <= max_interim_answers; ++interim) {
-    ResponseParser parser(result.response, request.method == "HEAD", request.max_body);
-    result.error = connection.why(co_await read_answer(stream, connection.input, parser));
-    result.answered = result.answered || parser.begun();
-    if (result.error) break;
-    if (result.response.status / 100 == 1) {
-      // Nobody asked to switch protocols.
-      if (result.response.status == 101) break;
-      result.response = {};
-      continue;
-    }
-    result.reusable = !write_error && parser.leaves_open() && connection.input.empty();
-    co_return result;
-  }
-  if (!result.error) result.error = wire::error::bad_status;
-  if (write_error && !result.answered) result.error = write_error;
-  co_return result;
-}
-
 }  // namespace
 
 std::string_view to_string(ClientFailure failure) {
@@ -213,6 +142,10 @@ std::string_view to_string(ClientFailure failure) {
       return "connect";
     case ClientFailure::tls:
       return "tls";
+    case ClientFailure::look_up:
+      return "look_up";
+    case ClientFailure::local:
+      return "local";
     case ClientFailure::timeout:
       return "timeout";
     case ClientFailure::broken:
@@ -228,6 +161,20 @@ std::string_view to_string(ClientFailure failure) {
 using Result = std::expected<ClientResponse, ClientError>;
 using StreamPointer = std::unique_ptr<ClientStream>;
 
+// Whom a connection leads to.
+struct Origin {
+  explicit Origin(const Url& url) : host(url.host), port(url.port), tls(url.tls) {}
+  friend auto operator<=>(const Origin&, const Origin&) = default;
+  friend auto operator<=>(const Origin& origin, const Url& url) {
+    return std::tie(origin.host, origin.port, origin.tls) <=> std::tie(url.host, url.port, url.tls);
+  }
+  friend bool operator==(const Origin& origin, const Url& url) { return origin <=> url == 0; }
+
+  std::string host;
+  std::uint16_t port;
+  bool tls;
+};
+
 struct Client::State {
   State(asio::io_context& the_loop, ClientOptions the_options)
       : loop(the_loop),
@@ -237,44 +184,42 @@ struct Client::State {
         deadlines(std::make_shared<Deadlines>(the_loop)) {}
 
   static asio::awaitable<Result> send(std::shared_ptr<State> self, ClientRequest request);
-  asio::awaitable<Result> attempt(const ClientRequest& request, bool& sent);
-  StreamPointer take_idle(const std::string& origin);
-  void keep(const std::string& origin, StreamPointer stream);
-  void drop_old();
+  StreamPointer take_idle(const Url& url, Clock::time_point now);
+  void keep(const Url& url, StreamPointer stream);
+  void drop_old(Clock::time_point now);
 
   asio::io_context& loop;
   const ClientOptions options;
   asio::ssl::context tls;
   Resolver resolver;
   const std::shared_ptr<Deadlines> deadlines;
-  std::map<std::string, std::vector<StreamPointer>> idle;  // oldest first
+  std::map<Origin, std::vector<StreamPointer>, std::less<>> idle;  // oldest first
   Clock::time_point last_drop = Clock::now();
 };
 
-StreamPointer Client::State::take_idle(const std::string& origin) {
-  drop_old();
-  const auto found = idle.find(origin);
+StreamPointer Client::State::take_idle(const Url& url, Clock::time_point now) {
+  drop_old(now);
+  const auto found = idle.find(url);
   if (found == idle.end()) return nullptr;
   while (!found->second.empty()) {
     StreamPointer stream = std::move(found->second.back());
     found->second.pop_back();
-    if (Clock::now() - stream->idle_since < options.idle_timeout && stream->is_alive()) {
-      return stream;
-    }
+    if (now - stream->idle_since < options.idle_timeout && stream->is_alive()) return stream;
   }
   return nullptr;
 }
 
-void Client::State::keep(const std::string& origin, StreamPointer stream) {
-  std::vector<StreamPointer>& streams = idle[origin];
+void Client::State::keep(const Url& url, StreamPointer stream) {
+  auto found = idle.find(url);
+  if (found == idle.end()) found = idle.try_emplace(Origin(url)).first;
+  std::vector<StreamPointer>& streams = found->second;
   if (streams.size() >= options.idle_per_origin) return;
   stream->expires_never();
   stream->idle_since = Clock::now();
   streams.push_back(std::move(stream));
 }
 
-void Client::State::drop_old() {
-  const auto now = Clock::now();
+void Client::State::drop_old(Clock::time_point now) {
   if (now - last_drop < std::chrono::seconds(1)) return;
   last_drop = now;
   for (auto& [origin, streams] : idle) {
@@ -285,44 +230,8 @@ void Client::State::drop_old() {
   std::erase_if(idle, [](const auto& item) { return item.second.empty(); });
 }
 
-asio::awaitable<Result> Client::State::attempt(const ClientRequest& request, bool& sent) {
-  const std::string origin = request.url.origin();
-  const std::string head = head_of(request, options.user_agent);
-  StreamPointer stream = take_idle(origin);
-  for (bool fresh = stream == nullptr;; fresh = true) {
-    if (fresh) {
-      auto opened = co_await open_stream(loop, deadlines, resolver, tls, request.url,
-                                         Clock::now() + request.connect_timeout);
-      if (!opened) co_return std::unexpected(opened.error());
-      stream = std::move(*opened);
-    }
-    stream->expires_at(Clock::now() + request.response_timeout);
-    const bool sent_before = std::exchange(sent, true);
-    Exchange exchange = stream->tls ? co_await exchange_over(*stream, *stream->tls, request, head)
-                                    : co_await exchange_over(*stream, *stream->tcp, request, head);
-    sent = sent_before || exchange.sent > 0;
-    if (!exchange.error) {
-      if (exchange.reusable) keep(origin, std::move(stream));
-      co_return std::move(exchange.response);
-    }
-    const bool was_closed =
-        !fresh && !exchange.answered && classify(exchange.error) == ClientFailure::broken;
-    if (!was_closed) co_return std::unexpected(failed(request.url, exchange.error));
-  }
-}
-
-asio::awaitable<Result> Client::State::send(std::shared_ptr<State> self, ClientRequest request) {
-  bool sent = false;
-  Result result = std::unexpected(ClientError{});
-  try {
-    if (!is_sendable(request)) {
-      co_return std::unexpected(
-          ClientError{ClientFailure::connect, "not a request that can be sent"});
-    }
-    result = co_await self->attempt(request, sent);
-  } catch (const std::exception& error) {
-    result = std::unexpected(ClientError{ClientFailure::connect, error.what()});
-  }
+// What an attempt, or two, came to. `sent`: the peer may have seen something.
+Result conclude(Result result, bool sent) {
   // Nothing was handed over, however far the connection had come.
   if (!result && !sent && result.error().failure == ClientFailure::broken) {
     result.error().failure = ClientFailure::connect;
@@ -331,7 +240,49 @@ asio::awaitable<Result> Client::State::send(std::shared_ptr<State> self, ClientR
   if (!result && sent && !result.error().request_sent()) {
     result.error().failure = ClientFailure::broken;
   }
-  co_return result;
+  return result;
+}
+
+// One coroutine for it all, so that a call on a kept connection costs few allocations.
+asio::awaitable<Result> Client::State::send(std::shared_ptr<State> self, ClientRequest request) {
+  bool sent = false;
+  try {
+    if (!is_sendable(request)) {
+      co_return std::unexpected(
+          ClientError{ClientFailure::connect, "not a request that can be sent"});
+    }
+    const std::string head = head_of(request, self->options.user_agent);
+    auto now = Clock::now();
+    StreamPointer stream = self->take_idle(request.url, now);
+    for (bool fresh = stream == nullptr;; fresh = true) {
+      if (fresh) {
+        auto opened = co_await open_stream(self->loop, self->deadlines, self->resolver, self->tls,
+                                           request.url, Clock::now() + request.connect_timeout);
+        if (!opened) co_return conclude(std::unexpected(opened.error()), sent);
+        stream = std::move(*opened);
+        now = Clock::now();
+      }
+      stream->expires_at(now + request.response_timeout);
+      const bool sent_before = std::exchange(sent, true);
+      Exchange exchange = co_await exchange_over(*stream, request, head);
+      sent = sent_before || exchange.sent > 0;
+      if (!exchange.error) {
+        if (exchange.reusable) self->keep(request.url, std::move(stream));
+        co_return std::move(exchange.response);
+      }
+      const bool was_closed =
+          !fresh && !exchange.answered && classify(exchange.error) == ClientFailure::broken;
+      // Nobody can have acted on a part of a head.
+      const bool may_repeat =
+          is_repeatable(request) || exchange.sent < head.size() - head_body_size(request);
+      if (!was_closed || !may_repeat) {
+        co_return conclude(std::unexpected(failed(request.url, exchange.error)), sent);
+      }
+    }
+  } catch (const std::exception& error) {
+    // Peers throw nothing.
+    co_return conclude(std::unexpected(ClientError{ClientFailure::local, error.what()}), sent);
+  }
 }
 
 Client::Client(asio::io_context& loop, ClientOptions options)

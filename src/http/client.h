@@ -25,6 +25,8 @@ struct ClientRequest {
   std::chrono::milliseconds connect_timeout{3'000};    // resolve, connect, TLS handshake
   std::chrono::milliseconds response_timeout{15'000};  // first byte sent to last byte received
   std::size_t max_body = 16 * 1024 * 1024;
+  // A GET or HEAD that changes something, as BBB has them; see Client::send().
+  bool acts = false;
 };
 
 struct ClientResponse {
@@ -34,8 +36,10 @@ struct ClientResponse {
 };
 
 enum class ClientFailure {
-  connect,    // refused, unreachable, name not found, connect timeout: nothing was sent
+  connect,    // refused, unreachable, no such name, connect timeout: nothing was sent
   tls,        // handshake or verification failed: nothing was sent
+  look_up,    // the name servers did not answer, which says little of the peer: nothing was sent
+  local,      // no descriptors, ports or memory here: nothing was sent, says nothing of the peer
   timeout,    // no (complete) answer in time after sending
   broken,     // the connection broke after sending began
   malformed,  // the answer is not HTTP
@@ -48,7 +52,8 @@ struct ClientError {
   std::string detail;  // for the operator's log; no query strings
   // False: the peer can not have seen the request.
   bool request_sent() const {
-    return failure != ClientFailure::connect && failure != ClientFailure::tls;
+    return failure != ClientFailure::connect && failure != ClientFailure::tls &&
+           failure != ClientFailure::look_up && failure != ClientFailure::local;
   }
 };
 
@@ -75,7 +80,9 @@ class Client final : public Sender {
   Client& operator=(const Client&) = delete;
 
   // Follows no redirects. A pooled connection that turns out closed before any byte of an answer
-  // arrived is replaced by a fresh one once, transparently.
+  // arrived is replaced by a fresh one once, transparently - but only for a request that may be
+  // repeated (a GET or HEAD that does not act), or whose head had not left completely: nobody can
+  // have acted on that (RFC 9110 section 9.2.2).
   boost::asio::awaitable<std::expected<ClientResponse, ClientError>> send(
       ClientRequest request) override;
 

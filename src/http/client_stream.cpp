@@ -28,9 +28,10 @@ constexpr auto as_awaitable_tuple = asio::as_tuple(asio::use_awaitable);
 ClientError failed(ClientFailure failure, const Url& url, std::string_view what,
                    const error_code& error) {
   const bool late = error == asio::error::timed_out;
-  return {late ? ClientFailure::connect : failure,
-          std::string(what) + ' ' + url.authority() + ": " +
-              (late ? "no answer in time" : error.message())};
+  if (late && failure == ClientFailure::tls) failure = ClientFailure::connect;
+  if (is_local(error)) failure = ClientFailure::local;
+  return {failure, std::string(what) + ' ' + url.authority() + ": " +
+                       (late ? "no answer in time" : error.message())};
 }
 
 // Each address gets an equal share of the time that is left, so that one black hole does not use
@@ -54,7 +55,11 @@ asio::awaitable<error_code> connect_to(asio::io_context& loop, ClientStream& str
   // Registered before it is connected, a socket would count as hung up.
   const int result =
       ::connect(descriptor, endpoint.data(), static_cast<socklen_t>(endpoint.size()));
-  const error_code refused = result == 0 ? error_code() : last_error();
+  error_code refused = result == 0 ? error_code() : last_error();
+  // With IPv6 it is an address that is missing, mostly, not a port.
+  if (refused.value() == EADDRNOTAVAIL && endpoint.address().is_v6()) {
+    refused = asio::error::network_unreachable;
+  }
   stream.tcp.emplace(loop, descriptor);
   if (refused && refused.value() != EINPROGRESS) co_return refused;
 
@@ -72,8 +77,10 @@ asio::awaitable<error_code> connect_to_any(asio::io_context& loop, ClientStream&
   for (std::size_t i = 0; i < endpoints.size(); ++i) {
     stream.tcp.reset();
     stream.expires_at(share_of(deadline, endpoints.size() - i));
-    error = co_await connect_to(loop, stream, endpoints[i]);
-    if (!error) break;
+    const error_code failure = co_await connect_to(loop, stream, endpoints[i]);
+    if (!failure) co_return failure;
+    // What is known of the peer counts for more than what was wrong with ourselves.
+    if (i == 0 || is_local(error)) error = failure;
   }
   co_return error;
 }
@@ -143,15 +150,28 @@ error_code ClientStream::why(error_code error) const {
 }
 
 bool ClientStream::is_alive() {
+  if (!tls && tcp->is_known_quiet()) return true;
   // A TLS peer that closes says so in bytes of its own.
   pollfd socket{.fd = tcp->native_handle(), .events = POLLRDHUP, .revents = 0};
-  if (::poll(&socket, 1, 0) != 0) return false;
+  if (tls && ::poll(&socket, 1, 0) != 0) return false;
   char byte;
   const auto size = ::recv(tcp->native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   if (size < 0) return errno == EAGAIN || errno == EWOULDBLOCK;
   // Bytes nobody asked for are an error (often a 408) in plain HTTP, but may be session tickets
   // in TLS.
   return size > 0 && tls.has_value();
+}
+
+bool is_local(const error_code& error) {
+  const auto is = [&](int number) {
+    return error == error_code(number, boost::system::system_category());
+  };
+  return is(EMFILE) || is(ENFILE) || is(ENOBUFS) || is(ENOMEM) || is(EADDRNOTAVAIL);
+}
+
+ClientFailure failure_of_look_up(const error_code& error) {
+  if (is_local(error)) return ClientFailure::local;
+  return does_not_exist(error) ? ClientFailure::connect : ClientFailure::look_up;
 }
 
 ssl::context make_tls_context(const std::string& ca_file) {
@@ -177,7 +197,7 @@ asio::awaitable<std::expected<std::unique_ptr<ClientStream>, ClientError>> open_
     ssl::context& tls, Url url, Time deadline) {
   error_code error;
   const auto endpoints = co_await resolver.resolve(url.host, url.port, deadline, error);
-  if (error) co_return std::unexpected(failed(ClientFailure::connect, url, "look up", error));
+  if (error) co_return std::unexpected(failed(failure_of_look_up(error), url, "look up", error));
 
   auto stream = std::make_unique<ClientStream>(std::move(deadlines));
   error = co_await connect_to_any(loop, *stream, endpoints, deadline);

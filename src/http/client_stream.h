@@ -79,6 +79,11 @@ class ClientStream {
 // file cannot be used.
 boost::asio::ssl::context make_tls_context(const std::string& ca_file);
 
+// Did an operation fail for want of descriptors, ports or memory of our own?
+bool is_local(const boost::system::error_code& error);
+// What a failed look-up is to be called.
+ClientFailure failure_of_look_up(const boost::system::error_code& error);
+
 // Tries every address of the host; the deadline spans all of it and the TLS handshake.
 boost::asio::awaitable<std::expected<std::unique_ptr<ClientStream>, ClientError>> open_stream(
     boost::asio::io_context& loop, std::shared_ptr<Deadlines> deadlines, Resolver& resolver,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
 #include <utility>
 
 #include "base/log.h"
@@ -17,8 +18,11 @@ namespace {
 constexpr std::size_t head_read_size = 4 * 1024;
 // Answers to pipelined requests are collected up to this size before they are written.
 constexpr std::size_t collected_output_bytes = 64 * 1024;
-constexpr std::size_t kept_output_bytes = 256 * 1024;
-constexpr std::chrono::milliseconds linger_time{2'000};
+// So many requests of one client are answered before it is the others' turn.
+constexpr unsigned requests_per_turn = 32;
+// Larger buffers are given back at once, smaller ones when the connection has been idle for a
+// while.
+constexpr std::size_t kept_buffer_bytes = 256 * 1024;
 
 Response plain_text(int status, std::string_view text) {
   Response response;
@@ -26,6 +30,17 @@ Response plain_text(int status, std::string_view text) {
   response.headers.push_back({"Content-Type", "text/plain; charset=utf-8"});
   response.body.append(text).push_back('\n');
   return response;
+}
+
+Response no_room_for_body() {
+  Response response = plain_text(503, "too many request bodies at a time");
+  response.headers.push_back({"Retry-After", "5"});
+  return response;
+}
+
+// Assigning an empty string would keep the memory.
+void release(std::string& text) {
+  std::string().swap(text);
 }
 
 Response internal_error(const std::string& request_id) {
@@ -80,6 +95,21 @@ void Connection::drain() {
   deadline_ = std::min(deadline_, shop_->deadline_in(shop_->limits.drain_grace));
 }
 
+// Nobody uses the buffers then. Whatever was received since the last release needed one.
+bool Connection::is_idle() const {
+  return between_requests_ && input_.empty() && output_.empty() && input_.capacity() > 0;
+}
+
+// What is kept from one request to the next may be as large as the largest answer was.
+void Connection::release_memory() {
+  input_.release();
+  release(output_);
+  release(response_.body);
+  ReusedRequest fresh;
+  fresh.request.remote_address = std::move(request_.request.remote_address);
+  std::swap(request_, fresh);
+}
+
 void Connection::stop() {
   closing_ = stopped_ = true;
   socket_.close();
@@ -104,6 +134,7 @@ void Connection::begin_request() {
   request_.clear();
   parser_.emplace(request_, shop_->limits.header_bytes);
   body_taken_ = false;
+  no_room_ = false;
 }
 
 LoopTask<void> Connection::serve() {
@@ -121,6 +152,9 @@ LoopTask<void> Connection::serve() {
         break;
       case Next::write:
         if (!co_await write_rest<LoopExecutor>()) co_return;
+        // Whoever has much to be done does not keep the others waiting.
+        co_await asio::post(socket_.get_executor(), asio::use_awaitable_t<LoopExecutor>{});
+        answered_in_turn_ = 0;
         todo_ = Next::step;
         break;
       case Next::answer:
@@ -129,13 +163,12 @@ LoopTask<void> Connection::serve() {
         break;
       case Next::discard:
         if (!co_await discard_body()) co_return;
-        if (!closing_) begin_request();
-        todo_ = closing_ ? Next::finish : Next::step;
+        todo_ = closing_ ? Next::finish : begin_next_request();
         break;
       case Next::finish:
         if (!write_available()) co_return;
         if (has_output() && !co_await write_rest<LoopExecutor>()) co_return;
-        if (linger_ || !input_.empty()) co_await close_lingering(linger_time);
+        if (must_linger()) co_await close_lingering();
         co_return;
       case Next::close:
         co_return;
@@ -175,12 +208,17 @@ Connection::Next Connection::answer_head() {
 Connection::Next Connection::conclude_answer() {
   if (!append_answer()) return Next::finish;
   if (!closing_ && !parser_->body_done()) return Next::discard;
-  if (closing_) return Next::finish;
+  return closing_ ? Next::finish : begin_next_request();
+}
+
+Connection::Next Connection::begin_next_request() {
   begin_request();
-  return output_.size() > collected_output_bytes ? Next::write : Next::step;
+  const bool had_its_turn = ++answered_in_turn_ >= requests_per_turn;
+  return had_its_turn || output_.size() > collected_output_bytes ? Next::write : Next::step;
 }
 
 bool Connection::on_readable() {
+  answered_in_turn_ = 0;
   try {
     todo_ = step();
   } catch (const std::exception& error) {
@@ -193,13 +231,14 @@ bool Connection::on_readable() {
 // on_readable() steps while this waits, so that most requests never wake the coroutine.
 LoopTask<Connection::Next> Connection::wait_for_head() {
   todo_ = Next::step;
+  answered_in_turn_ = 0;
   socket_.set_fast_path(this);
   const auto [error] = co_await socket_.async_wait(Socket::Side::read, as_loop_tuple);
   socket_.set_fast_path(nullptr);
   if (!error) co_return todo_;
   if (!expired_) co_return Next::close;
   if (parser_->head_begun()) co_return refuse({408, "request timeout"});
-  if (shop_->draining) co_await close_lingering(shop_->limits.drain_grace);
+  if (shop_->draining) co_await close_lingering();
   co_return Next::close;
 }
 
@@ -249,14 +288,20 @@ LoopTask<bool> Connection::answer_slowly() {
     thrown = std::current_exception();
   }
   --shop_->running_requests;
-  if (thrown) response_ = answer_to_exception(request_.request, thrown);
+  if (no_room_) {
+    response_ = no_room_for_body();
+  } else if (thrown) {
+    response_ = answer_to_exception(request_.request, thrown);
+  }
   co_return true;
 }
 
 // False when this was the last thing to be sent.
 bool Connection::append_answer() {
   if (response_.abort) return false;
-  if (response_.close || shop_->draining || !parser_->wants_keep_alive()) closing_ = true;
+  // Who said that this is the last request sends no other; who was not asked may be sending one.
+  if (response_.close || shop_->draining) closing_ = linger_ = true;
+  if (!parser_->wants_keep_alive()) closing_ = true;
   if (!parser_->body_done()) {
     const bool is_small =
         parser_->announced_length().value_or(0) <= discarded_body_bytes && !continue_owed_;
@@ -277,6 +322,7 @@ bool Connection::append_answer() {
     output_.resize(output_.size() - size + std::min(size, *response_.truncate_to));
     return false;
   }
+  if (response_.body.capacity() > kept_buffer_bytes) release(response_.body);
   return true;
 }
 
@@ -303,7 +349,7 @@ bool Connection::write_available() {
     if (error) return false;
   }
   written_ = 0;
-  if (output_.capacity() > kept_output_bytes) output_ = {};
+  if (output_.capacity() > kept_buffer_bytes) release(output_);
   output_.clear();
   return true;
 }

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "http/input_buffer.h"
+#include "http/rarely.h"
 #include "http/request_id.h"
 #include "http/request_parser.h"
 #include "http/response_writer.h"
@@ -39,13 +40,18 @@ struct Shop {
   bool draining = false;
   std::size_t connections = 0;
   std::size_t running_requests = 0;
+  std::size_t receiving = 0;    // bytes of bodies, as ServerLimits::all_bodies_bytes counts them
+  Rarely no_room;               // for bodies
   Connection* first = nullptr;  // intrusive list of the open connections
 
   Shop(Handler& the_handler, ServerLimits the_limits);
   void renew_date();
   std::uint64_t deadline_in(std::chrono::milliseconds time) const;
-  void close_expired();
+  void look_after_connections();  // with every tick
 };
+
+// How many connections a server that wants `wanted` has in a process with so many descriptors.
+std::size_t affordable_connections(std::size_t wanted, std::size_t descriptors);
 
 class Connection final : public BodyReader,
                          private Socket::FastPath,
@@ -78,6 +84,8 @@ class Connection final : public BodyReader,
   void begin_deadline(std::chrono::milliseconds time);
   void end_deadline() { deadline_ = no_deadline; }
   void expire();
+  bool is_idle() const;
+  void release_memory();
 
   // What serve() has to do next because it takes waiting.
   enum class Next { step, wait, write, answer, discard, finish, close };
@@ -87,6 +95,7 @@ class Connection final : public BodyReader,
   Next step();
   Next answer_head();
   Next conclude_answer();
+  Next begin_next_request();
   bool on_readable() override;  // while serve() waits for a head
   LoopTask<Next> wait_for_head();
   void begin_waiting();
@@ -95,8 +104,10 @@ class Connection final : public BodyReader,
   LoopTask<bool> answer_slowly();
   bool append_answer();
   Next refuse(const Refusal& refusal);
+  BodyError refuse_body();
   LoopTask<bool> discard_body();
-  LoopTask<void> close_lingering(std::chrono::milliseconds time);
+  bool must_linger() const;
+  LoopTask<void> close_lingering();
 
   // Writes what the socket takes without waiting; false when the connection is broken.
   bool write_available();
@@ -116,7 +127,9 @@ class Connection final : public BodyReader,
   bool stopped_ = false;
   Next todo_ = Next::step;
   bool linger_ = false;  // the client may still be sending
+  unsigned answered_in_turn_ = 0;
   bool body_taken_ = false;
+  bool no_room_ = false;        // for the body
   bool continue_owed_ = false;  // the client waits for "100 Continue" before it sends the body
 
   InputBuffer input_;

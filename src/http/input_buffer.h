@@ -47,12 +47,15 @@ class InputBuffer {
 
   // Gives memory back after a large request.
   void shrink() {
-    constexpr std::size_t kept_capacity = 32 * 1024;
-    if (empty() && capacity_ > kept_capacity) {
-      storage_.reset();
-      capacity_ = begin_ = end_ = 0;
-    }
+    constexpr std::size_t kept_capacity = 16 * 1024;
+    if (empty() && capacity_ > kept_capacity) release();
   }
+  // Of an empty buffer.
+  void release() {
+    storage_.reset();
+    capacity_ = begin_ = end_ = 0;
+  }
+  std::size_t capacity() const { return capacity_; }
 
  private:
   std::unique_ptr<char[]> storage_;

@@ -73,6 +73,7 @@ void Poller::poll() {
     const epoll_event& event = batch_[batch_next_++];
     if (event.data.ptr != nullptr) static_cast<Watcher*>(event.data.ptr)->on_events(event.events);
   }
+  batch_next_ = batch_end_ = 0;
 }
 
 // Whoever is destroyed may own other watchers, which leave the list meanwhile.

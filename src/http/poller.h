@@ -48,6 +48,9 @@ class Poller final : public boost::asio::execution_context::service {
   void add(int descriptor, Watcher& watcher);
   void remove(Watcher& watcher);
 
+  // Within on_events(): what the kernel knew has been told, or is about to be.
+  bool is_delivering() const { return batch_end_ > 0; }
+
   // The loop has work as long as somebody waits.
   void begin_wait();
   void end_wait();

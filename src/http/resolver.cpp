@@ -8,10 +8,11 @@
 #include <tuple>
 #include <utility>
 
+#include "http/look_ups.h"
+
 namespace b3::http {
 
 namespace asio = boost::asio;
-using asio::ip::tcp;
 using boost::system::error_code;
 using Clock = std::chrono::steady_clock;
 
@@ -32,17 +33,10 @@ struct Resolver::Name {
 namespace {
 
 Resolver::LookUp ask_system(asio::io_context& loop) {
-  return [&loop](const std::string& host, Resolver::Done done) {
-    auto resolver = std::make_shared<tcp::resolver>(loop);
-    resolver->async_resolve(
-        host, "",
-        [resolver, done = std::move(done)](const error_code& error,
-                                           const tcp::resolver::results_type& results) {
-          Resolver::Addresses found;
-          for (const auto& result : results) found.push_back(result.endpoint().address());
-          done(error, std::move(found));
-        });
-  };
+  return
+      [&look_ups = asio::use_service<LookUps>(loop)](const std::string& host, Resolver::Done done) {
+        look_ups.start(host, std::move(done));
+      };
 }
 
 // A caller in the queue of a name; leaves it when its coroutine goes on or is destroyed.
@@ -63,13 +57,20 @@ class Waiter {
 
 }  // namespace
 
+bool does_not_exist(const error_code& error) {
+  return error == asio::error::host_not_found || error == asio::error::no_data;
+}
+
 void Resolver::Name::finish(const error_code& result, Addresses found,
                             const ResolverLimits& limits) {
   if (!std::exchange(is_running, false)) return;
   error = result;
   if (!error && found.empty()) error = asio::error::host_not_found;
   if (!error) addresses = std::move(found);
-  next = Clock::now() + (error ? limits.retry_time : limits.fresh_time);
+  const auto pause = !error                  ? limits.fresh_time
+                     : does_not_exist(error) ? limits.retry_time
+                                             : limits.no_answer_time;
+  next = Clock::now() + pause;
   for (asio::steady_timer* timer : waiting) timer->cancel();
 }
 

@@ -16,16 +16,22 @@
 namespace b3::http {
 
 struct ResolverLimits {
-  std::chrono::milliseconds fresh_time{10'000};  // no new lookup that long after a good one
-  std::chrono::milliseconds retry_time{30'000};  // nor that long after a failed one
+  std::chrono::milliseconds fresh_time{10'000};     // no new lookup that long after a good one
+  std::chrono::milliseconds retry_time{30'000};     // nor when the name does not exist
+  std::chrono::milliseconds no_answer_time{5'000};  // nor when the name servers did not answer
   // Calls wait for a refresh until it has run this long; then the known addresses are used.
   std::chrono::milliseconds patience{200};
   std::size_t names = 4'096;
 };
 
-// The system looks up one name at a time, and a name whose servers are dead takes it many seconds.
-// So there is never more than one lookup of the same name: calls join the one that runs. What was
-// found stays in use while later lookups fail or are late. Numeric addresses are not looked up.
+// Did the name servers say that there is no such name or that it has no addresses? Everything else
+// that may go wrong with a look-up can be the fault of whoever looks up.
+bool does_not_exist(const boost::system::error_code& error);
+
+// The system looks up few names at a time (look_ups.h), and a name whose servers are dead takes it
+// many seconds. So there is never more than one lookup of the same name: calls join the one that
+// runs. What was found stays in use while later lookups fail or are late. Numeric addresses are not
+// looked up.
 class Resolver {
  public:
   using Time = std::chrono::steady_clock::time_point;

@@ -179,6 +179,20 @@ TEST_CASE("after a failure a name is left alone for a while") {
   }
 }
 
+TEST_CASE("name servers that did not answer are asked again sooner than those that said no") {
+  Bench bench({.retry_time = 1h, .no_answer_time = 0ms});
+  const auto silent = bench.ask("node");
+  bench.reply(asio::error::host_not_found_try_again);
+  CHECK((*silent)->error == asio::error::host_not_found_try_again);
+  const auto again = bench.ask("node");
+  CHECK_FALSE(*again);
+  CHECK(bench.asked.size() == 2);
+  bench.reply(no_such_host);
+  CHECK((*again)->error == no_such_host);
+  CHECK(bench.answer("node").error == no_such_host);
+  CHECK(bench.asked.size() == 2);
+}
+
 TEST_CASE("what was found stays in use") {
   SUBCASE("a good refresh is waited for") {
     Bench bench({.fresh_time = 0ms, .patience = 5s});

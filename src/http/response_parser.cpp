@@ -24,9 +24,24 @@ std::size_t ResponseParser::parse(std::string_view data, Error& error) {
   constexpr std::size_t least_chunked_end = 5;
   if (data.empty() || (head_done_ && chunked() && data.size() < least_chunked_end)) return 0;
   begun_ = true;
-  const std::size_t used = put({data.data(), data.size()}, error);
-  if (error == Failure::need_more) error = {};
+  const bool in_head = !head_done_;
+  std::size_t used = put({data.data(), data.size()}, error);
+  const bool needs_more = error == Failure::need_more;
+  if (needs_more) error = {};
+  (in_head ? head_size_ : body_wire_size_) += used;
+  if (!error) error = check_bounds(needs_more, data.size() - used);
   return used;
+}
+
+ResponseParser::Error ResponseParser::check_bounds(bool needs_more, std::size_t unused) const {
+  if (!head_done_) {
+    return head_size_ + unused >= max_header_bytes ? Failure::header_limit : Error{};
+  }
+  if (!chunked()) return {};
+  if (needs_more && unused >= max_chunk_line) return Failure::bad_chunk;
+  const std::size_t body = target_.body.size();
+  const bool is_padded = body_wire_size_ > body + max_framing + max_framing_per_byte * body;
+  return is_padded ? Failure::bad_chunk : Error{};
 }
 
 ResponseParser::Error ResponseParser::parse_end() {
@@ -45,6 +60,10 @@ void ResponseParser::on_response_impl(int status, View, int, Error& error) {
 
 void ResponseParser::on_field_impl(Field, View name, View value, Error& error) {
   error = {};
+  if (++fields_ > max_headers) {
+    error = Failure::header_limit;
+    return;
+  }
   if (head_done_) return;  // trailers must not pass for headers
   target_.headers.push_back(
       {std::string(name.data(), name.size()), std::string(value.data(), value.size())});

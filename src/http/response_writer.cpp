@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/beast/core/string.hpp>
 #include <charconv>
+#include <cstring>
 
 namespace b3::http {
 
@@ -46,24 +47,68 @@ bool is_our_own(std::string_view name) {
   }
 }
 
-void append_number(std::string& out, std::size_t number) {
-  char digits[24];
-  const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
-  out.append(digits, end);
+// Writes into room that is known to suffice.
+class Pen {
+ public:
+  explicit Pen(char* at) : at_(at) {}
+  char* at() const { return at_; }
+
+  Pen& write(std::string_view text) {
+    if (!text.empty()) std::memcpy(at_, text.data(), text.size());
+    at_ += text.size();
+    return *this;
+  }
+  Pen& write_number(std::size_t number) {
+    at_ = std::to_chars(at_, at_ + most_digits, number).ptr;
+    return *this;
+  }
+  static constexpr std::size_t most_digits = 20;
+
+ private:
+  char* at_;
+};
+
+// Of a head without its headers and what comes from outside.
+constexpr std::size_t fixed_head_bytes = 256;
+
+std::size_t room_for(const Response& response, const ResponseContext& context) {
+  std::size_t size = fixed_head_bytes + context.date.size() + context.request_id.size();
+  for (const Header& header : response.headers) {
+    size += header.name.size() + header.value.size() + std::string_view(": \r\n").size();
+  }
+  return size + response.body.size();
 }
 
-void append_status_line(std::string& out, int status) {
+void write_status_line(Pen& pen, int status) {
   if (status == 200) {
-    out += "HTTP/1.1 200 OK\r\n";
+    pen.write("HTTP/1.1 200 OK\r\n");
   } else if (status == 302) {
-    out += "HTTP/1.1 302 Found\r\n";
+    pen.write("HTTP/1.1 302 Found\r\n");
   } else {
-    out += "HTTP/1.1 ";
-    append_number(out, static_cast<std::size_t>(status));
-    out += ' ';
-    out += reason_phrase(status);
-    out += "\r\n";
+    pen.write("HTTP/1.1 ").write_number(static_cast<std::size_t>(status));
+    pen.write(" ").write(reason_phrase(status)).write("\r\n");
   }
+}
+
+void write_response(Pen& pen, const Response& response, const ResponseContext& context) {
+  write_status_line(pen, response.status);
+  pen.write("Server: b3scale\r\nDate: ").write(context.date);
+  pen.write("\r\nX-Request-ID: ").write(context.request_id).write("\r\n");
+  for (const Header& header : response.headers) {
+    if (is_our_own(header.name)) continue;
+    pen.write(header.name).write(": ").write(header.value).write("\r\n");
+  }
+  const bool bodiless = response.status == 204 || response.status == 304;
+  if (!bodiless) {
+    pen.write("Content-Length: ").write_number(response.body.size()).write("\r\n");
+  }
+  if (context.close) {
+    pen.write("Connection: close\r\n");
+  } else if (context.http10) {
+    pen.write("Connection: keep-alive\r\n");
+  }
+  pen.write("\r\n");
+  if (!context.head && !bodiless) pen.write(response.body);
 }
 
 }  // namespace
@@ -76,26 +121,12 @@ bool append_response(std::string& out, const Response& response, const ResponseC
     append_response(out, replacement, context);
     return false;
   }
-  append_status_line(out, response.status);
-  out.append("Server: b3scale\r\nDate: ").append(context.date);
-  out.append("\r\nX-Request-ID: ").append(context.request_id).append("\r\n");
-  for (const Header& header : response.headers) {
-    if (is_our_own(header.name)) continue;
-    out.append(header.name).append(": ").append(header.value).append("\r\n");
-  }
-  const bool bodiless = response.status == 204 || response.status == 304;
-  if (!bodiless) {
-    out += "Content-Length: ";
-    append_number(out, response.body.size());
-    out += "\r\n";
-  }
-  if (context.close) {
-    out += "Connection: close\r\n";
-  } else if (context.http10) {
-    out += "Connection: keep-alive\r\n";
-  }
-  out += "\r\n";
-  if (!context.head && !bodiless) out += response.body;
+  const std::size_t before = out.size();
+  out.resize_and_overwrite(before + room_for(response, context), [&](char* text, std::size_t) {
+    Pen pen{text + before};
+    write_response(pen, response, context);
+    return static_cast<std::size_t>(pen.at() - text);
+  });
   return true;
 }
 

@@ -2,6 +2,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -28,8 +29,27 @@ using asio::ip::tcp;
 using boost::system::error_code;
 using namespace std::chrono_literals;
 
+std::size_t affordable_connections(std::size_t wanted, std::size_t descriptors) {
+  // For the store, the log and the connections to nodes, which come and go.
+  const std::size_t reserve = std::max<std::size_t>(64, descriptors / 4);
+  const std::size_t left = descriptors - std::min(descriptors, reserve);
+  return std::min(wanted, std::max(left, descriptors / 4));
+}
+
+namespace {
+
+ServerLimits within_descriptors(ServerLimits limits) {
+  rlimit descriptors{};
+  if (::getrlimit(RLIMIT_NOFILE, &descriptors) != 0) return limits;
+  if (descriptors.rlim_cur == RLIM_INFINITY) return limits;
+  limits.connections = affordable_connections(limits.connections, descriptors.rlim_cur);
+  return limits;
+}
+
+}  // namespace
+
 Shop::Shop(Handler& the_handler, ServerLimits the_limits)
-    : handler(the_handler), limits(the_limits) {
+    : handler(the_handler), limits(within_descriptors(the_limits)) {
   const auto shortest = std::min(
       {limits.header_timeout, limits.body_timeout, limits.idle_timeout, limits.write_timeout});
   tick = std::clamp<std::chrono::milliseconds>(shortest / 4, 5ms, 250ms);
@@ -56,9 +76,15 @@ std::uint64_t Shop::deadline_in(std::chrono::milliseconds time) const {
   return now + static_cast<std::uint64_t>((time + tick - 1ms) / tick) + 1;
 }
 
-void Shop::close_expired() {
+void Shop::look_after_connections() {
+  const auto left = std::max(limits.idle_timeout - limits.buffer_timeout, 0ms);
+  const std::uint64_t idle_for_long = deadline_in(left);
   for (Connection* each = first; each != nullptr; each = each->next_) {
-    if (each->deadline_ <= now) each->expire();
+    if (each->deadline_ <= now) {
+      each->expire();
+    } else if (each->deadline_ <= idle_for_long && each->is_idle()) {
+      each->release_memory();
+    }
   }
 }
 
@@ -89,6 +115,8 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
   Timer ticker;
   bool ticking = false;
   bool closed = false;
+  Rarely too_many;  // connections
+  Rarely accept_failed;
   const std::shared_ptr<Shop> shop;
 };
 
@@ -200,7 +228,10 @@ LoopTask<void> Server::State::accept_from(Listener& listener) {
     if (!acceptor.is_open()) co_return;
     const int error = accept_all(acceptor.native_handle());
     if (error == EAGAIN || error == EWOULDBLOCK) continue;
-    log::warn("accept failed", {{"error", std::system_category().message(error)}});
+    if (const auto times = accept_failed.note()) {
+      log::warn("accept failed",
+                {{"error", std::system_category().message(error)}, {"times", *times}});
+    }
     Timer pause(loop.get_executor(), 100ms);
     co_await pause.async_wait(as_loop_tuple);
   }
@@ -224,6 +255,9 @@ int Server::State::accept_all(int listening) {
 void Server::State::serve(int descriptor, const sockaddr_storage& peer) {
   if (shop->connections >= shop->limits.connections) {
     ::close(descriptor);
+    if (const auto times = too_many.note()) {
+      log::warn("too many connections", {{"limit", shop->limits.connections}, {"closed", *times}});
+    }
     return;
   }
   const int on = 1;
@@ -250,7 +284,7 @@ void Server::State::keep_ticking() {
     if (error) return;
     ++self->shop->now;
     self->shop->renew_date();
-    self->shop->close_expired();
+    self->shop->look_after_connections();
     if (self->shop->connections > 0) self->keep_ticking();
   });
 }

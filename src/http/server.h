@@ -16,13 +16,18 @@
 namespace b3::http {
 
 struct ServerLimits {
-  std::size_t header_bytes = 64 * 1024;              // start line and headers -> 431
-  std::size_t body_bytes = 32 * 1024 * 1024;         // -> 413; a handler may ask for less
-  std::size_t connections = 10'000;                  // more are accepted and closed at once
+  std::size_t header_bytes = 64 * 1024;       // start line and headers -> 431
+  std::size_t body_bytes = 32 * 1024 * 1024;  // -> 413; a handler may ask for less
+  // Of all bodies that are being received at a time, without the first 8 KB of each -> 503.
+  std::size_t all_bodies_bytes = 64 * 1024 * 1024;
+  // More are accepted and closed at once. Fewer where the process may not have as many
+  // descriptors: a part of them is left for nodes and database.
+  std::size_t connections = 10'000;
   std::chrono::milliseconds header_timeout{10'000};  // first byte of a request to its last header
   std::chrono::milliseconds body_timeout{30'000};    // the whole body
   std::chrono::milliseconds idle_timeout{75'000};    // between requests
   std::chrono::milliseconds write_timeout{30'000};
+  std::chrono::milliseconds buffer_timeout{1'000};  // idle for so long, it gives up its buffers
   // After drain() idle connections stay open for so long: a request may be on its way.
   std::chrono::milliseconds drain_grace{1'000};
 };
@@ -33,7 +38,8 @@ class BodyReader {
  public:
   virtual ~BodyReader() = default;
   // The whole body, decoded from chunks. At most once per request. After too_large the
-  // connection is closed behind the response.
+  // connection is closed behind the response. When the server has no room for it (all_bodies_bytes)
+  // it is broken, and the server answers 503 in place of the handler.
   virtual boost::asio::awaitable<std::expected<std::string, BodyError>> read_all(
       std::size_t limit) = 0;
 };

@@ -1,5 +1,6 @@
 #include "http/socket.h"
 
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -72,6 +73,11 @@ std::size_t Socket::write_some(asio::const_buffer buffer, Error& error) {
 
 void Socket::shutdown_send() {
   if (descriptor_ >= 0) ::shutdown(descriptor_, SHUT_WR);
+}
+
+bool Socket::has_unread() const {
+  int size = 0;
+  return descriptor_ >= 0 && ::ioctl(descriptor_, FIONREAD, &size) == 0 && size > 0;
 }
 
 std::unique_ptr<Socket::Wait> Socket::take(std::unique_ptr<Wait>& wait) {

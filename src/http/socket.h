@@ -46,12 +46,16 @@ class Socket final : private Poller::Watcher {
   executor_type get_executor() const noexcept { return executor_; }
   lowest_layer_type& lowest_layer() { return *this; }
   int native_handle() const { return descriptor_; }  // -1 when closed
+  // Nothing has come, not even the end, as far as the kernel has said with the events that are being
+  // delivered. False also when that is not known.
+  bool is_known_quiet() const { return !readable_ && !hung_up_ && poller_.is_delivering(); }
   void set_fast_path(FastPath* path) { fast_path_ = path; }
 
   // error::would_block: nothing to be had now. error::eof: the peer sends no more.
   std::size_t read_some(boost::asio::mutable_buffer buffer, Error& error);
   std::size_t write_some(boost::asio::const_buffer buffer, Error& error);
   void shutdown_send();
+  bool has_unread() const;  // bytes that have arrived
 
   // Handlers get error_code: operation_aborted after cancel() and close(). One wait per side.
   template <class Token>

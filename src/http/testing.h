@@ -142,6 +142,7 @@ class RawClient {
       response.body = pending_.substr(0, length);
       pending_.erase(0, length);
     }
+    if (pending_.empty()) std::string().swap(pending_);  // tests measure memory
     response.status = std::stoi(response.head.substr(9, 3));
     return response;
   }
@@ -152,6 +153,12 @@ class RawClient {
     char byte;
     const auto size = ::recv(socket_, &byte, 1, 0);
     return size == 0 || (size < 0 && errno == ECONNRESET);
+  }
+
+  // True when the server has closed its side in order; false when it has reset the connection.
+  bool ends_in_order() {
+    char byte;
+    return pending_.empty() && ::recv(socket_, &byte, 1, 0) == 0;
   }
 
   std::string read_to_end() {

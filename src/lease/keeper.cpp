@@ -39,6 +39,13 @@ void Keeper::soon() {
   timer_.cancel();
 }
 
+void Keeper::step_back(bool back) {
+  if (std::exchange(back_, back) == back) return;
+  left_ = false;
+  held_.clear();
+  soon();
+}
+
 void Keeper::stop() {
   stopped_ = true;
   held_.clear();
@@ -62,7 +69,7 @@ asio::awaitable<void> Keeper::hand_back() {
 }
 
 bool Keeper::holds(std::string_view name) const {
-  if (stopped_) return false;
+  if (stopped_ || back_) return false;
   const auto time = now();
   if (time - last_beat_ < options_.dead_after) return held_.contains(name);
   return is_away(time);
@@ -77,7 +84,7 @@ bool Keeper::is_away(SteadyTime time) const {
 asio::awaitable<void> Keeper::run() {
   while (!stopped_) {
     soon_ = false;
-    const auto next = co_await beat();
+    const auto next = back_ ? co_await rest() : co_await beat();
     co_await pause(next);
   }
   running_ = false;
@@ -122,6 +129,20 @@ asio::awaitable<SteadyTime> Keeper::beat() {
     note_failure(failure.what(), false);
   }
   unanswered_.reset();
+  co_return next;
+}
+
+asio::awaitable<SteadyTime> Keeper::rest() {
+  const auto next = now() + options_.interval;
+  if (left_) co_return next;
+  try {
+    co_await store_.run([id = options_.instance_id](store::Store& store) {
+      return store.remove_instance(id, std::nullopt);
+    });
+    left_ = back_;
+  } catch (const std::exception& failure) {
+    log::warn("leases are not handed back yet", {{"reason", failure.what()}});
+  }
   co_return next;
 }
 

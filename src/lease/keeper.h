@@ -4,7 +4,8 @@
 // it. All its time is the clock it is given and b3::Timer's, so it runs in virtual time as well.
 //
 // While it cannot beat because the database is away, nobody can take over anything, and it holds
-// everything. While it cannot beat for another reason, it holds nothing.
+// everything. While it cannot beat for another reason, it holds nothing. Who has stepped back does
+// not beat and is not there for the others.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -41,6 +42,8 @@ class Keeper final : public Leases {
   void start();
   // Asks for a beat now. However often it is called, there are 200 ms between two such beats.
   void soon() override;
+  bool has_others() const override { return live_instances_ > 1; }
+  void step_back(bool back) override;
   // The last beat ends; holds nothing from now on.
   void stop();
   // stop(), and tells the others, who then need not find out. Takes as long as the database does;
@@ -59,6 +62,8 @@ class Keeper final : public Leases {
   Awaitable<void> pause(SteadyTime next);
   // Returns when the next beat is due.
   Awaitable<SteadyTime> beat();
+  // In place of a beat: the others need not find out. Returns when to look again.
+  Awaitable<SteadyTime> rest();
   Awaitable<void> carry_out(Plan plan);
   void note_failure(const char* reason, bool away);
   bool is_away(SteadyTime now) const;
@@ -77,6 +82,8 @@ class Keeper final : public Leases {
   std::optional<SteadyTime> unanswered_;  // when the one that is under way was sent
   bool failing_ = false;                  // the last one failed
   bool away_ = false;                     // ... because the database is away
+  bool back_ = false;                     // stepped back
+  bool left_ = false;                     // ... and the others know
   bool soon_ = false;
   SteadyTime hurried_{};  // when the last beat that was asked for was due
   bool running_ = false;

@@ -228,6 +228,51 @@ TEST_CASE("what is handed back is taken over with the next beat") {
   CHECK(world.instances.at("a")->keeper->live_instances() == 1);
 }
 
+TEST_CASE("who steps back leaves everything to the others at once, until it comes back") {
+  World world;
+  world.add("a");
+  auto& resting = world.add("b");
+  world.pass(seconds{20});
+  CHECK(world.instances.at("a")->keeper->has_others());
+  resting.keeper->step_back(true);
+  CHECK(world.held_by("b") == 0);
+  world.pass(milliseconds{2'500});
+  CHECK(world.held_by("a") == 10);
+  CHECK_FALSE(world.instances.at("a")->keeper->has_others());
+  world.pass(seconds{30});
+  CHECK(world.held_by("a") == 10);
+  CHECK(world.connection.execute("SELECT id FROM instances", {}).size() == 1);
+
+  resting.keeper->step_back(false);
+  world.pass(seconds{12});
+  CHECK(world.held_by("b") == 5);
+  CHECK(world.each_held_once());
+}
+
+TEST_CASE("who steps back during a beat, or while the database is away, leaves nothing behind") {
+  World world;
+  world.add("a");
+  auto& resting = world.add("b");
+  world.pass(seconds{20});
+  SUBCASE("a beat") {
+    resting.database = Database::silent;
+    world.pass(milliseconds{2'500});
+    resting.keeper->step_back(true);
+    resting.database = Database::answers;
+    resting.workers->wake();
+  }
+  SUBCASE("away") {
+    resting.database = Database::away;
+    resting.keeper->step_back(true);
+    world.pass(seconds{1});
+    resting.database = Database::answers;
+  }
+  world.pass(seconds{5});
+  CHECK(world.held_by("b") == 0);
+  CHECK(world.held_by("a") == 10);
+  CHECK(world.connection.execute("SELECT id FROM instances", {}).size() == 1);
+}
+
 TEST_CASE("handing back waits for a beat that is under way, which would bring the row back") {
   World world;
   auto& leaving = world.add("a");

@@ -20,6 +20,10 @@ class Leases {
   virtual bool holds(std::string_view name) const = 0;
   // There is new work that nobody may hold yet: it should be claimed now, not some seconds later.
   virtual void soon() {}
+  // Are there other instances that could do it?
+  virtual bool has_others() const { return false; }
+  // True: this one cannot do the work, and leaves all of it to the others until it says false.
+  virtual void step_back(bool) {}
 };
 
 // Where there is one instance.

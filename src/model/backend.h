@@ -65,6 +65,8 @@ struct Backend {
   std::int64_t attendees_count = 0;
   std::optional<WallTime> agent_heartbeat;  // absent for a node without an agent
   std::optional<WallTime> synced_at;        // last successful refresh
+  std::optional<std::string> agent_ref;     // subject of the node token that owns it
+  std::string agent_report;  // JSON object, the last host figures of its agent; "" without
 
   WallTime created_at{};
   WallTime updated_at{};

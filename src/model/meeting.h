@@ -50,6 +50,9 @@ struct Meeting {
   std::string document;
   // The ranking that chose the node (placement/explain.h), kept for the life of the meeting.
   std::string placement_json = "{}";
+  // BBB's internal user id -> user id of people that agents' events told of (JSON object). Not kept
+  // in the view.
+  std::string attendee_ids = "{}";
 
   WallTime reserved_at{};
   std::optional<WallTime> bound_at;

@@ -115,6 +115,41 @@ TEST_CASE("a node that says anything is reached: no breaker opens") {
   CHECK_FALSE(rig.nodes.open("node-1"));
 }
 
+TEST_CASE("what this machine lacks is not held against a node") {
+  Breaking rig;
+  rig.network.failure = http::ClientFailure::local;
+  rig.fail(10);
+  CHECK(rig.network.sent == 10);
+  CHECK_FALSE(rig.nodes.open("node-1"));
+  const auto unsent = rig.call();
+  REQUIRE_FALSE(unsent);
+  CHECK(unsent.error().failure == CallFailure::not_sent);
+  CHECK(unsent.error().evidence == Evidence::none);
+  SUBCASE("nor does it end what a trial began") {
+    rig.network.failure = http::ClientFailure::connect;
+    rig.fail(3);
+    rig.now += breaker_pause;
+    rig.network.failure = http::ClientFailure::local;
+    rig.fail(1);
+    CHECK_FALSE(rig.nodes.open("node-1"));
+    rig.network.failure.reset();
+    CHECK(rig.call());
+  }
+}
+
+TEST_CASE("name servers that do not answer are weak evidence, everything else is full") {
+  Breaking rig;
+  rig.network.failure = http::ClientFailure::look_up;
+  const auto unsent = rig.call();
+  REQUIRE_FALSE(unsent);
+  CHECK(unsent.error().failure == CallFailure::not_sent);
+  CHECK(unsent.error().evidence == Evidence::weak);
+  for (const auto failure : {http::ClientFailure::connect, http::ClientFailure::tls}) {
+    rig.network.failure = failure;
+    CHECK(rig.call(true).error().evidence == Evidence::full);
+  }
+}
+
 TEST_CASE("polls do not ask the breaker, do not open it, and close it when they get through") {
   Breaking rig;
   for (int i = 0; i < 10; ++i) CHECK_FALSE(rig.call(true));

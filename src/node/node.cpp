@@ -24,6 +24,8 @@ CallFailure to_call_failure(http::ClientFailure failure) {
   switch (failure) {
     case http::ClientFailure::connect:
     case http::ClientFailure::tls:
+    case http::ClientFailure::look_up:
+    case http::ClientFailure::local:
       return CallFailure::not_sent;
     case http::ClientFailure::timeout:
     case http::ClientFailure::broken:
@@ -35,6 +37,16 @@ CallFailure to_call_failure(http::ClientFailure failure) {
   return CallFailure::no_answer;
 }
 
+Evidence evidence_of(http::ClientFailure failure) {
+  if (failure == http::ClientFailure::local) return Evidence::none;
+  return failure == http::ClientFailure::look_up ? Evidence::weak : Evidence::full;
+}
+
+// Calls that change nothing, so that they may be repeated.
+bool is_read(std::string_view name) {
+  return name.empty() || name.starts_with("get") || name == "isMeetingRunning";
+}
+
 // The media type a stranger sent, made fit for a log line.
 std::string printable_content_type(const http::ClientResponse& response) {
   const std::string* value = http::find_header(response.headers, "Content-Type");
@@ -43,14 +55,6 @@ std::string printable_content_type(const http::ClientResponse& response) {
   std::string text = value->substr(0, std::min(value->find(';'), enough));
   std::erase_if(text, [](char c) { return c < 0x20 || c > 0x7e; });
   return text.empty() ? "no content type" : text;
-}
-
-CallError garbage(const Target& target, const Call& call, const http::ClientResponse& response,
-                  std::string_view why) {
-  return {CallFailure::garbage,
-          fmt::format("{} from {}: {} (status {}, {})", call.name, target.backend_id, why,
-                      response.status, printable_content_type(response)),
-          response.status};
 }
 
 void append_encoded(std::string& form, std::string_view text, char literal) {
@@ -85,23 +89,29 @@ std::string to_form(const bbb::Parameters& parameters) {
 }
 
 void put_parameters(http::ClientRequest& request, const Target& target, Call& call) {
-  const auto sign = [&](std::string_view query) {
-    return bbb::signed_query(target.checksum, call.name, query, target.secret);
-  };
-  const std::string query = call.parameters.encode();
-  if (call.body.empty() && query.size() > max_query_bytes) {
+  std::string& text = request.target;
+  const std::size_t mark = text.size();
+  text += '?';
+  call.parameters.append_encoded(text);
+  if (call.body.empty() && text.size() - mark - 1 > max_query_bytes) {
+    text.resize(mark);
     call.content_type = "application/x-www-form-urlencoded";
-    call.body = sign(to_form(call.parameters));
+    call.body = to_form(call.parameters);
+    bbb::append_checksum(call.body, 0, target.checksum, call.name, target.secret);
   } else {
-    request.target += '?' + sign(query);
+    bbb::append_checksum(text, mark + 1, target.checksum, call.name, target.secret);
   }
 }
 
-http::ClientRequest to_request(const Target& target, Call& call, Url base, Timeouts timeouts) {
+http::ClientRequest to_request(const Target& target, Call& call, const Url& base,
+                               Timeouts timeouts) {
   http::ClientRequest request;
-  request.target = base.path + call.name;
-  request.url = std::move(base);
+  constexpr std::size_t usual_query = 320;
+  request.target.reserve(base.path.size() + call.name.size() + usual_query);
+  request.target.append(base.path).append(call.name);
+  request.url = base;
   put_parameters(request, target, call);
+  request.headers.reserve(4);
   request.headers.push_back({"Accept", "application/xml, text/xml, */*;q=0.1"});
   if (!call.request_id.empty()) request.headers.push_back({"X-Request-ID", call.request_id});
   if (!call.accept_language.empty()) {
@@ -115,17 +125,8 @@ http::ClientRequest to_request(const Target& target, Call& call, Url base, Timeo
   request.connect_timeout = timeouts.connect;
   request.response_timeout = timeouts.response;
   request.max_body = max_answer_bytes;
+  request.acts = !is_read(call.name);
   return request;
-}
-
-std::string join_url(std::string_view base_url, HashAlgorithm checksum, std::string_view secret,
-                     std::string_view call, std::string_view query) {
-  const auto digest = bbb::sign(checksum, call, query, secret);
-  std::string url;
-  url.reserve(base_url.size() + call.size() + query.size() + digest.size() + 12);
-  url.append(base_url).append(call).append("?").append(query);
-  if (!query.empty()) url += '&';
-  return url.append("checksum=").append(digest);
 }
 
 }  // namespace
@@ -139,12 +140,25 @@ Target target_of(const Backend& backend, const BackendSettings& settings) {
 
 std::string signed_url(const Target& target, std::string_view call,
                        const bbb::Parameters& parameters) {
-  return join_url(target.base_url, target.checksum, target.secret, call, parameters.encode());
+  std::string url = target.base_url;
+  url.append(call).append("?");
+  const std::size_t query = url.size();
+  parameters.append_encoded(url);
+  bbb::append_checksum(url, query, target.checksum, call, target.secret);
+  return url;
 }
 
 std::string signed_url(const Backend& backend, const BackendSettings& settings,
-                       std::string_view call, std::string_view query) {
-  return join_url(backend.host, settings.checksum, backend.secret, call, query);
+                       std::string_view call, const bbb::Parameters& parameters,
+                       std::string_view meeting_id) {
+  constexpr std::size_t usual_query = 320;  // with the checksum
+  std::string url;
+  url.reserve(backend.host.size() + usual_query);
+  url.append(backend.host).append(call).append("?");
+  const std::size_t query = url.size();
+  parameters.append_encoded_with(url, "meetingID", meeting_id);
+  bbb::append_checksum(url, query, settings.checksum, call, backend.secret);
+  return url;
 }
 
 bool Nodes::open(std::string_view backend_id) const {
@@ -169,59 +183,88 @@ void Nodes::note(const std::string& backend_id, bool counts, Breaker::Admission 
   }
 }
 
+// Parsing one costs more than the rest of a request; there are as many as there are nodes.
+const std::expected<Url, std::string>& Nodes::address_of(const std::string& base_url) {
+  constexpr std::size_t most_kept = 10'000;
+  if (const auto found = addresses_.find(base_url); found != addresses_.end()) {
+    return found->second;
+  }
+  if (addresses_.size() >= most_kept) addresses_.clear();
+  return addresses_.emplace(base_url, parse_url(base_url)).first->second;
+}
+
 asio::awaitable<std::expected<NodeAnswer, CallError>> Nodes::call(
-    Target target, Call call, std::optional<Timeouts> timeouts) {
-  const bool is_poll = call.is_poll;
+    const Target& target, Call call, std::optional<Timeouts> timeouts) {
+  const auto patience = timeouts.value_or(timeouts_);
+  const auto& address = address_of(target.base_url);
+  std::expected<http::ClientRequest, CallError> request;
+  if (address) {
+    request = to_request(target, call, *address, patience);
+  } else {
+    request = std::unexpected(
+        CallError{CallFailure::not_sent,
+                  fmt::format("address of {}: {}", target.backend_id, address.error()), 0});
+  }
+  return send({target.backend_id, std::move(call.name)}, call.is_poll, patience,
+              std::move(request));
+}
+
+asio::awaitable<std::expected<NodeAnswer, CallError>> Nodes::send(
+    Subject subject, bool is_poll, Timeouts patience,
+    std::expected<http::ClientRequest, CallError> request) {
+  const auto& id = subject.backend_id;
   auto admission = Breaker::Admission::passed;
-  if (const auto found = breakers_.find(target.backend_id); found != breakers_.end() && !is_poll) {
+  if (const auto found = breakers_.find(id); found != breakers_.end() && !is_poll) {
     admission = found->second.admit(clock_().steady);
   }
   if (admission == Breaker::Admission::refused) {
-    co_return std::unexpected(
-        CallError{CallFailure::not_sent,
-                  fmt::format("{} to {}: not tried, the last calls did not get through", call.name,
-                              target.backend_id),
-                  0});
+    co_return std::unexpected(CallError{
+        CallFailure::not_sent,
+        fmt::format("{} to {}: not tried, the last calls did not get through", subject.call, id),
+        0});
   }
   try {
-    const auto patience = timeouts.value_or(timeouts_);
-    auto result = co_await send(target, std::move(call), patience);
+    auto result = request ? read(subject, co_await sender_.send(std::move(*request)))
+                          : CallResult(std::unexpected(request.error()));
     const bool impatient = !result && result.error().failure == CallFailure::no_answer &&
                            patience.response < timeouts_.response;
-    note(target.backend_id, !is_poll && !impatient, admission, result);
+    const bool is_ours = !result && result.error().evidence == Evidence::none;
+    note(id, !is_poll && !impatient && !is_ours, admission, result);
     co_return result;
   } catch (...) {
-    const auto found = breakers_.find(target.backend_id);
+    const auto found = breakers_.find(id);
     if (found != breakers_.end()) found->second.note_nothing(admission);
     throw;
   }
 }
 
-asio::awaitable<std::expected<NodeAnswer, CallError>> Nodes::send(const Target& target, Call call,
-                                                                  Timeouts timeouts) {
-  std::expected<Url, std::string> base = parse_url(target.base_url);
-  if (!base) {
-    co_return std::unexpected(
-        CallError{CallFailure::not_sent,
-                  fmt::format("address of {}: {}", target.backend_id, base.error()), 0});
-  }
-  http::ClientRequest request = to_request(target, call, std::move(*base), timeouts);
-  const auto response = co_await sender_.send(std::move(request));
+Nodes::CallResult Nodes::read(
+    const Subject& subject,
+    const std::expected<http::ClientResponse, http::ClientError>& response) {
   if (!response) {
-    co_return std::unexpected(CallError{
+    return std::unexpected(CallError{
         to_call_failure(response.error().failure),
-        fmt::format("{} to {}: {}", call.name, target.backend_id, response.error().detail), 0});
+        fmt::format("{} to {}: {}", subject.call, subject.backend_id, response.error().detail), 0,
+        evidence_of(response.error().failure)});
   }
   if (response->status != 200) {
-    co_return std::unexpected(garbage(target, call, *response, "not a BBB answer"));
+    return std::unexpected(garbage(subject, *response, "not a BBB answer"));
   }
   auto answer = bbb::Answer::parse(response->body);
   if (!answer) {
     const bool malformed = answer.error() == bbb::XmlError::malformed;
-    co_return std::unexpected(
-        garbage(target, call, *response, malformed ? "not well-formed XML" : "not a BBB answer"));
+    return std::unexpected(
+        garbage(subject, *response, malformed ? "not well-formed XML" : "not a BBB answer"));
   }
-  co_return NodeAnswer{std::move(*answer), response->status};
+  return CallResult(std::in_place, std::move(*answer), response->status);
+}
+
+CallError Nodes::garbage(const Subject& subject, const http::ClientResponse& response,
+                         std::string_view why) {
+  return {CallFailure::garbage,
+          fmt::format("{} from {}: {} (status {}, {})", subject.call, subject.backend_id, why,
+                      response.status, printable_content_type(response)),
+          response.status};
 }
 
 }  // namespace b3::node

@@ -9,9 +9,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
 #include "base/encoding.h"
 #include "base/time.h"
+#include "base/url.h"
 #include "bbb/answer.h"
 #include "bbb/query.h"
 #include "http/client.h"
@@ -50,19 +52,27 @@ struct Call {
 std::string signed_url(const Target& target, std::string_view call,
                        const bbb::Parameters& parameters);
 
-// The same from its parts, without copies; `query` is encoded already.
+// The same from its parts, without copies, and with this meetingID instead of the parameters' own.
 std::string signed_url(const Backend& backend, const BackendSettings& settings,
-                       std::string_view call, std::string_view query);
+                       std::string_view call, const bbb::Parameters& parameters,
+                       std::string_view meeting_id);
 
 enum class CallFailure {
   not_sent,   // refused, unreachable, TLS, breaker open: the node cannot have seen the call
   no_answer,  // sent, but timed out or broke off: the node may have acted on it
   garbage,    // answered, but not with BBB XML (HTTP error pages, truncated XML, too large)
 };
+// What a call that was not sent says about its node.
+enum class Evidence {
+  full,  // nobody is there, or not who we expect
+  weak,  // the name servers did not answer: the node may be as healthy as ever
+  none,  // this machine is out of descriptors, ports or memory
+};
 struct CallError {
   CallFailure failure = CallFailure::not_sent;
   std::string detail;  // for operators; no secrets, no query strings
   int status = 0;      // of a garbage answer: its HTTP status
+  Evidence evidence = Evidence::full;
 };
 
 struct NodeAnswer {
@@ -78,8 +88,9 @@ class Nodes {
   Nodes(http::Sender& sender, Timeouts timeouts, std::function<Now()> clock = read_clocks)
       : sender_(sender), timeouts_(timeouts), clock_(std::move(clock)) {}
 
+  // The target is read at once, everything else happens when the result is awaited.
   boost::asio::awaitable<std::expected<NodeAnswer, CallError>> call(
-      Target target, Call call, std::optional<Timeouts> timeouts = {});
+      const Target& target, Call call, std::optional<Timeouts> timeouts = {});
 
   // Would calls fail at once now?
   bool open(std::string_view backend_id) const;
@@ -90,7 +101,19 @@ class Nodes {
 
  private:
   using CallResult = std::expected<NodeAnswer, CallError>;
-  boost::asio::awaitable<CallResult> send(const Target& target, Call call, Timeouts timeouts);
+  // Whom to ask for what, as logs may say it.
+  struct Subject {
+    std::string backend_id;
+    std::string call;
+  };
+
+  const std::expected<Url, std::string>& address_of(const std::string& base_url);
+  boost::asio::awaitable<CallResult> send(Subject subject, bool is_poll, Timeouts timeouts,
+                                          std::expected<http::ClientRequest, CallError> request);
+  static CallResult read(const Subject& subject,
+                         const std::expected<http::ClientResponse, http::ClientError>& response);
+  static CallError garbage(const Subject& subject, const http::ClientResponse& response,
+                           std::string_view why);
   void note(const std::string& backend_id, bool counts, Breaker::Admission admission,
             const CallResult& result);
 
@@ -99,6 +122,7 @@ class Nodes {
   std::function<Now()> clock_;
   std::function<void(std::string_view)> observer_;
   std::map<std::string, Breaker, std::less<>> breakers_;  // by backend id; none: closed
+  std::unordered_map<std::string, std::expected<Url, std::string>> addresses_;  // by base URL
 };
 
 }  // namespace b3::node

@@ -51,13 +51,26 @@ TEST_CASE("a large cluster's explanation is bounded but always has the chosen ba
   CHECK(ranked.front().at("backend_id").as_string() == "ranked-0");
   CHECK(ranked.back().at("backend_id").as_string() == "ranked-400");
   CHECK(explanation.at("rejected").as_array().size() == explained_entries);
-  CHECK(explanation.at("left_out").as_int64() == 1'000 - 65);
-  CHECK(text.size() < 10'000);
+  CHECK(explanation.at("left_out").as_int64() == 1'000 - 2 * 8 - 1);
+  CHECK(json::serialize(explanation.at("rejected_by_reason")) == R"({"unhealthy":500})");
+  CHECK(text.size() < 2'500);
+}
+
+TEST_CASE("what was left out is counted by its reason, and only then") {
+  Ranking ranking{"classic", {}, {}};
+  for (int i = 0; i < 8; ++i) ranking.rejected.push_back({"a", "h", Rejection::given_up, ""});
+  CHECK_FALSE(explain_json(ranking, {}, "", now).contains("rejected_by_reason"));
+  ranking.rejected.push_back({"b", "h", Rejection::max_meetings, ""});
+  const auto explanation = json::parse(explain_json(ranking, {}, "", now)).as_object();
+  CHECK(json::serialize(explanation.at("rejected_by_reason")) ==
+        R"({"health_given_up":8,"max_meetings":1})");
+  CHECK(explanation.at("left_out").as_int64() == 1);
 }
 
 TEST_CASE("the worst score and hostile text are still valid JSON") {
   Candidate odd;
   odd.backend_id = "a\"b\\\n";
+  odd.host = "\x7f\xc3\xa9/\t";
   odd.admin_state = AdminState::ready;
   odd.node_state = NodeState::ready;
   odd.synced = true;
@@ -66,6 +79,7 @@ TEST_CASE("the worst score and hostile text are still valid JSON") {
   const auto explanation = json::parse(explain_json(ranking, {}, odd.backend_id, now));
   CHECK(explanation.at("ranked").at(0).at("score").as_double() ==
         std::numeric_limits<double>::max());
+  CHECK(explanation.at("ranked").at(0).at("host").as_string() == "\x7f\xc3\xa9/\t");
   CHECK(explanation.at("chosen").as_string() == "a\"b\\\n");
 }
 

@@ -115,12 +115,13 @@ double classic_load(const Candidate& candidate);
 // -- explaining -----------------------------------------------------------------------------
 
 // At most this many entries of either list go into an explanation: it is stored with every meeting.
-inline constexpr std::size_t explained_entries = 32;
+inline constexpr std::size_t explained_entries = 8;
 
 // {"at":..., "policy":..., "chosen":..., "seed":..., "expected_size":..., "ranked":[{"backend_id",
 // "host","score"}...], "rejected":[{"backend_id","host","reason","detail"}...]}
 // The seed is written as a string of digits (64 bits do not survive most JSON readers). The chosen
-// backend is always there; "left_out" counts the entries that did not fit, where there are any.
+// backend is always there. Where entries did not fit, "left_out" counts them, and
+// "rejected_by_reason" all that were rejected: {"unhealthy":12,...}.
 std::string explain_json(const Ranking& ranking, const Demand& demand, std::string_view chosen,
                          WallTime now);
 

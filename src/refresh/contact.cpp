@@ -11,6 +11,10 @@ using health::ContactKind;
 Contact failed(const node::CallError& error) {
   switch (error.failure) {
     case node::CallFailure::not_sent:
+      // No reason to give a node up that its name servers keep silent, nor that we are ill.
+      if (error.evidence != node::Evidence::full) {
+        return {ContactKind::silent, "not reached", error.detail};
+      }
       return {ContactKind::refused, "no connection", error.detail};
     case node::CallFailure::no_answer:
       return {ContactKind::silent, "no answer", error.detail};

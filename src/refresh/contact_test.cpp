@@ -30,6 +30,15 @@ TEST_CASE("an answer in time is a good contact, one beyond the limit a slow one"
   CHECK(late.detail == "answered after 6.2 s");
 }
 
+TEST_CASE("who could not be asked for reasons of our own, or of a name server, did not refuse") {
+  for (const auto evidence : {node::Evidence::weak, node::Evidence::none}) {
+    const node::CallError error{node::CallFailure::not_sent, "because", 0, evidence};
+    const auto silent = contact(std::unexpected(error));
+    CHECK(silent.kind == ContactKind::silent);
+    CHECK(silent.detail == "because");
+  }
+}
+
 TEST_CASE("where nothing of BBB answers, the node refuses") {
   const auto page = node::CallError{node::CallFailure::garbage, "because", 502};
   for (const auto& error : {node::CallError{node::CallFailure::not_sent, "because", 0}, page}) {

@@ -5,7 +5,6 @@
 #include "base/fault_point.h"
 #include "base/log.h"
 #include "placement/placement.h"
-#include "refresh/contact.h"
 #include "refresh/refresher.h"
 
 namespace b3::refresh {
@@ -31,46 +30,6 @@ health::Assessment Refresher::judge(const view::BackendEntry& entry, const healt
   // While the operator gives it up, nothing the node does changes that.
   if (entry.backend.forced_health == Health::given_up) assessment.standing = before;
   return assessment;
-}
-
-// Who is cut off from all nodes, and not from the database, would give up every one of them. So a
-// node is given up only by an instance to which another node has spoken just now, if need be
-// because it was asked. A cluster of one node has no such instance.
-asio::awaitable<bool> Refresher::reaches_another(const std::string& backend_id) {
-  const auto window = std::min(options_.thresholds.give_up_after, 3 * options_.interval);
-  // The node in question has said nothing for longer than that: it was another one.
-  if (reached_ && options_.clock().steady - *reached_ < window) co_return true;
-  const auto* other = some_usable_backend_but(backend_id);
-  if (other == nullptr) co_return false;
-  const auto target = node::target_of(other->backend, other->settings);
-  node::Call call;
-  call.name = "getMeetings";
-  call.is_poll = true;
-  const auto result = co_await nodes_.call(target, std::move(call), options_.timeouts);
-  const auto contact = contact_of(result, milliseconds{0}, options_.thresholds.slow_after);
-  note_reached(contact);
-  co_return health::has_spoken(contact);
-}
-
-// Another one each time, as the first may have died just now.
-const view::BackendEntry* Refresher::some_usable_backend_but(const std::string& backend_id) {
-  auto backends = view_.backends();
-  std::erase_if(backends, [&](const auto* entry) {
-    return entry->backend.id == backend_id || entry->backend.health != Health::usable ||
-           entry->backend.node_state != NodeState::ready;
-  });
-  if (backends.empty()) return nullptr;
-  return backends[std::uniform_int_distribution<std::size_t>{0, backends.size() - 1}(random_)];
-}
-
-void Refresher::note_reached(const health::Contact& contact) {
-  if (health::has_spoken(contact)) reached_ = options_.clock().steady;
-}
-
-void Refresher::note_isolation(const Backend& backend, bool isolated) {
-  if (std::exchange(watched_[backend.id].isolated, isolated) || !isolated) return;
-  log::warn("not given up: no other node can be reached from here either",
-            {{"backend_id", backend.id}, {"host", backend.host}});
 }
 
 Strays Refresher::strays_of(const Visit& visit) const {

@@ -83,11 +83,16 @@ void report_change(const Backend& before, const store::RefreshResult& result) {
 }  // namespace
 
 asio::awaitable<void> Refresher::record_failure(const Backend& before, health::Contact contact,
-                                                milliseconds latency) {
+                                                SteadyTime began) {
+  const auto now = options_.clock();
+  auto result =
+      unreachable(before, contact, std::chrono::duration_cast<milliseconds>(now.steady - began));
+  if (!health::has_spoken(contact) && co_await is_cut_off(before.id, began)) {
+    step_back();
+    co_return;
+  }
   const auto* entry = view_.backend(before.id);
   if (entry == nullptr) co_return;
-  auto result = unreachable(before, contact, latency);
-  const auto now = options_.clock();
   const auto counted = watched_[before.id].record;
   const auto judge_now = [&](bool isolated) {
     return judge(*entry, counted, health::standing_of(entry->backend), contact,

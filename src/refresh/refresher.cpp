@@ -30,11 +30,13 @@ Refresher::Refresher(asio::io_context& loop, store::Executor& store, view::View&
       leases_(leases),
       options_(std::move(options)),
       timer_(loop),
-      random_(options_.seed) {
+      random_(options_.seed),
+      look_out_(loop) {
   view_.remember_erasures();
 }
 
 void Refresher::start() {
+  began_at_ = options_.clock().steady;
   asio::co_spawn(loop_, supervise(), asio::detached);
 }
 
@@ -42,6 +44,7 @@ void Refresher::stop() {
   stopped_ = true;
   waiting_.clear();
   timer_.cancel();
+  look_out_.cancel();
 }
 
 void Refresher::poll_now(std::string_view backend_id) {
@@ -168,12 +171,17 @@ asio::awaitable<void> Refresher::refresh_once(const std::string& backend_id) {
   call.is_poll = true;
   const auto started = options_.clock().steady;
   auto result = co_await nodes_.call(target, std::move(call), options_.timeouts);
+  if (!result && result.error().evidence == node::Evidence::none) {
+    log::warn("backend not polled",
+              {{"backend_id", backend_id}, {"reason", result.error().detail}});
+    co_return;
+  }
   const auto latency = options_.clock().steady - started;
-  const auto latency_ms = std::chrono::duration_cast<milliseconds>(latency);
-  auto contact = contact_of(result, latency_ms, options_.thresholds.slow_after);
+  auto contact = contact_of(result, std::chrono::duration_cast<milliseconds>(latency),
+                            options_.thresholds.slow_after);
   note_reached(contact);
   if (!result || !result->answer.success()) {
-    co_await record_failure(before, std::move(contact), latency_ms);
+    co_await record_failure(before, std::move(contact), started);
   } else {
     poll.meetings = result->answer.meetings();
     co_await record({.before = before,

@@ -89,8 +89,8 @@ class Refresher {
   Awaitable<void> refresh(std::string backend_id);
   Awaitable<void> refresh_once(const std::string& backend_id);
 
-  Awaitable<void> record_failure(const Backend& before, health::Contact contact,
-                                 milliseconds latency);
+  // `began`: when the poll was sent.
+  Awaitable<void> record_failure(const Backend& before, health::Contact contact, SteadyTime began);
   Awaitable<void> record(Visit visit);
   // `result` holds what is known of the node already.
   Awaitable<void> record_meetings(const Visit& visit, store::RefreshResult result);
@@ -108,9 +108,21 @@ class Refresher {
   Strays strays_of(const Visit& visit) const;
   Awaitable<void> detach_if_given_up(const std::string& backend_id);
   Awaitable<void> give_up(const std::string& backend_id, std::string reason);
+
+  // isolation.cpp
   // Can it be trusted that a node which cannot be reached from here is not there?
   Awaitable<bool> reaches_another(const std::string& backend_id);
-  const view::BackendEntry* some_usable_backend_but(const std::string& backend_id);
+  // Is a poll that failed no evidence against its node, because others reach theirs and we none?
+  Awaitable<bool> is_cut_off(const std::string& backend_id, SteadyTime began);
+  bool is_long_unheard() const;
+  // Leaves all polls to other instances, until look_out() finds that we can see nodes again.
+  void step_back();
+  Awaitable<void> look_out();
+  Awaitable<bool> speaks(node::Target target);
+  // A random one of these.
+  std::optional<node::Target> some_node(const std::function<bool(const Backend&)>& is_wanted);
+  std::int64_t successes_seen() const;
+  milliseconds reach_window() const;
   void note_reached(const health::Contact& contact);
   void note_isolation(const Backend& backend, bool isolated);
 
@@ -133,7 +145,11 @@ class Refresher {
   std::set<std::string, std::less<>> known_;                // backend ids seen so far
   std::set<std::string, std::less<>> new_;  // of these, added while we ran and not polled yet
   bool began_ = false;
+  SteadyTime began_at_{};
   std::optional<SteadyTime> reached_;  // when a node, any one, has spoken to us last
+  bool steps_back_ = false;            // cut off from the nodes that other instances reach
+  bool alone_ = false;  // stepped back, and nobody else reached any; until one speaks
+  Timer look_out_;
   std::optional<SteadyTime> house_kept_;
   bool keeps_house_ = false;
   std::uint64_t erasures_known_ = 0;  // View::version() when house was kept last

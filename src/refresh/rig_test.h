@@ -88,10 +88,14 @@ struct CallsInLoop : store::Workers {
 };
 
 struct SomeLeases : lease::Leases {
-  bool holds(std::string_view name) const override { return !lost.contains(name); }
+  bool holds(std::string_view name) const override { return !back && !lost.contains(name); }
   void soon() override { ++asked; }
+  bool has_others() const override { return others || !lost.empty(); }
+  void step_back(bool wanted) override { back = wanted; }
   std::set<std::string, std::less<>> lost;
   int asked = 0;
+  bool others = false;
+  bool back = false;
 };
 
 struct Rig {

@@ -200,8 +200,10 @@ void Checks::check_removal(const std::string& scoped_id) {
     const bool meant = row.phase == MeetingPhase::bound ? copy.internal_id == row.internal_id
                                                         : world_.time.now() - copy.made > under_way;
     if (!meant || copy.node->backend_id != row.backend_id || is_over(scoped_id, copy)) continue;
-    // A run from before the reservation, whose end its node has missed.
-    if (row.phase == MeetingPhase::reserved && is_buried(copy)) continue;
+    // A run from before the reservation: its node has missed its end, or it was made by a create
+    // that crossed an end, and whose answer nobody was there to hear.
+    const bool is_older = is_buried(copy) || (!copy.told && is_end_crossed(history));
+    if (row.phase == MeetingPhase::reserved && is_older) continue;
     violated("nothing acknowledged is lost", scoped_id,
              fmt::format("its {} row went, and {} still holds it", to_string(row.phase),
                          copy.node->name));

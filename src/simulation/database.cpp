@@ -9,6 +9,26 @@ namespace {
 
 constexpr milliseconds patience{5'000};
 
+struct KeyWriter {
+  std::string& key;
+  void operator()(std::monostate) const { key += 'n'; }
+  void operator()(std::int64_t value) const { key += std::to_string(value); }
+  void operator()(double value) const { key += std::to_string(value); }
+  void operator()(bool value) const { key += value ? 't' : 'f'; }
+  void operator()(WallTime value) const { key += std::to_string(to_unix_milliseconds(value)); }
+  void operator()(std::string_view value) const { key += value; }
+};
+
+std::string key_of(std::string_view sql, store::Parameters parameters) {
+  std::string key{sql};
+  for (const auto& parameter : parameters) {
+    key += '\0';
+    key += char('0' + parameter.value.index());
+    std::visit(KeyWriter{key}, parameter.value);
+  }
+  return key;
+}
+
 class LinkedConnection final : public store::Connection {
  public:
   LinkedConnection(World& world, Database& database, Link& link)
@@ -19,27 +39,27 @@ class LinkedConnection final : public store::Connection {
 
   void begin(store::Access access) override {
     check();
-    writes_ = access == store::Access::write;
-    database_.connection.begin(access);
+    access_ = access;
+    database_.begin(access);
     open_ = true;
   }
 
   void commit() override {
     check();
-    if (writes_ && world_.random.chance(link_.lost_commits_percent)) lose_commit();
+    if (writes() && world_.random.chance(link_.lost_commits_percent)) lose_commit();
     finish();
   }
 
   void rollback() noexcept override {
-    if (std::exchange(open_, false)) database_.connection.rollback();
+    if (std::exchange(open_, false)) database_.rollback(access_);
   }
 
   store::Rows execute(std::string_view sql, store::Parameters parameters) override {
     check();
-    if (link_.feed_cut && !writes_ && sql.contains("FROM changes")) {
+    if (link_.feed_cut && !writes() && sql.contains("FROM changes")) {
       throw store::StoreUnavailable("simulated: the feed can not be read");
     }
-    return database_.connection.execute(sql, parameters);
+    return database_.execute(access_, sql, parameters);
   }
 
   void execute_script(const std::string& sql) override {
@@ -71,16 +91,18 @@ class LinkedConnection final : public store::Connection {
   }
 
   void finish() {
-    database_.connection.commit();
+    database_.commit(access_);
     open_ = false;
-    if (writes_ && database_.on_commit) database_.on_commit();
+    if (writes() && database_.on_commit) database_.on_commit();
   }
+
+  bool writes() const { return access_ == store::Access::write; }
 
   World& world_;
   Database& database_;
   Link& link_;
   bool usable_ = true;
-  bool writes_ = false;
+  store::Access access_ = store::Access::read;
   bool open_ = false;
 };
 
@@ -123,16 +145,20 @@ class DirectConnection final : public store::Connection {
   explicit DirectConnection(Database& database) : database_(database) {}
   store::Dialect dialect() const override { return database_.connection.dialect(); }
   bool usable() override { return true; }
-  void begin(store::Access access) override { database_.connection.begin(access); }
-  void commit() override { database_.connection.commit(); }
-  void rollback() noexcept override { database_.connection.rollback(); }
+  void begin(store::Access access) override {
+    access_ = access;
+    database_.begin(access);
+  }
+  void commit() override { database_.commit(access_); }
+  void rollback() noexcept override { database_.rollback(access_); }
   store::Rows execute(std::string_view sql, store::Parameters parameters) override {
-    return database_.connection.execute(sql, parameters);
+    return database_.execute(access_, sql, parameters);
   }
   void execute_script(const std::string& sql) override { database_.connection.execute_script(sql); }
 
  private:
   Database& database_;
+  store::Access access_ = store::Access::read;
 };
 
 }  // namespace
@@ -140,6 +166,35 @@ class DirectConnection final : public store::Connection {
 Database::Database()
     : direct_(store::make_sql_store([this] { return std::make_unique<DirectConnection>(*this); })) {
   direct_->migrate(WallTime{});
+}
+
+void Database::begin(store::Access access) {
+  if (access == store::Access::write) connection.begin(access);
+}
+
+void Database::commit(store::Access access) {
+  if (access == store::Access::read) return;
+  connection.commit();
+  known_.clear();
+}
+
+void Database::rollback(store::Access access) noexcept {
+  if (access == store::Access::write) connection.rollback();
+}
+
+store::Rows Database::execute(store::Access access, std::string_view sql,
+                              store::Parameters parameters) {
+  if (access == store::Access::write) return connection.execute(sql, parameters);
+  const auto [found, is_new] = known_.try_emplace(key_of(sql, parameters));
+  if (is_new) {
+    try {
+      found->second = connection.execute(sql, parameters);
+    } catch (...) {
+      known_.erase(found);
+      throw;
+    }
+  }
+  return found->second;
 }
 
 std::unique_ptr<store::Connection> connect(World& world, Database& database, Link& link) {

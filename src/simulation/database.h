@@ -7,8 +7,10 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "simulation/world.h"
 #include "store/executor.h"
@@ -26,7 +28,15 @@ class Database {
   // For whoever looks on: no link, no failures.
   store::Store& direct() { return *direct_; }
 
+  // For the connections. Nothing interrupts a call, so one that reads needs no transaction; and
+  // most of them ask again what was asked before, and nothing has been written since.
+  void begin(store::Access access);
+  void commit(store::Access access);
+  void rollback(store::Access access) noexcept;
+  store::Rows execute(store::Access access, std::string_view sql, store::Parameters parameters);
+
  private:
+  std::map<std::string, store::Rows> known_;  // by statement and parameters; since the last write
   std::unique_ptr<store::Store> direct_;
 };
 

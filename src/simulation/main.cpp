@@ -50,11 +50,14 @@ int main(int argc, char** argv) {
   double hours = 0;
   bool verbose = false;
   bool keep_going = false;
+  bool network_lies = false;
   app.add_option("--seeds", seeds, "a range, A..B");
   app.add_option("--seed", first, "one seed; with --hours, the first one");
   app.add_option("--hours", hours, "how long, from one seed to the next");
   app.add_flag("--verbose", verbose, "print every event");
   app.add_flag("--keep-going", keep_going, "go on after a failure");
+  app.add_flag("--network-lies", network_lies,
+               "creates that took effect are called unsent: how many seeds do the checks need?");
   CLI11_PARSE(app, argc, argv);
 
   b3::log::configure(verbose ? b3::log::Level::info : b3::log::Level::panic,
@@ -76,7 +79,8 @@ int main(int argc, char** argv) {
   std::uint64_t runs = 0;
   RunResult total;
   for (auto seed = range.first;; ++seed) {
-    const auto result = b3::simulation::run({.seed = seed, .verbose = verbose});
+    const auto result =
+        b3::simulation::run({.seed = seed, .verbose = verbose, .network_lies = network_lies});
     ++runs;
     total.simulated += result.simulated;
     total.creates += result.creates;

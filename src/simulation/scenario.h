@@ -52,6 +52,7 @@ class Trouble {
   void feed_cut();
   void feed_gap();
   void partition();
+  void isolation();
   void clock_step();
   void operator_changes();
 
@@ -68,7 +69,8 @@ class Trouble {
   bool healed_ = false;
 };
 
-// After everything was healed and time has passed: the cluster must have found together again.
+// After everything was healed and the tenants are silent: the cluster must find together again, and
+// stay so. Lets the time pass that it needs.
 void check_converged(Cluster& cluster);
 
 }  // namespace b3::simulation

@@ -11,7 +11,7 @@ Trouble::Trouble(Cluster& cluster) : cluster_(cluster), world_(cluster.world) {
         &Trouble::node_error_pages, &Trouble::node_restarts, &Trouble::instance_dies,
         &Trouble::database_cut, &Trouble::database_loses_commits, &Trouble::database_slow,
         &Trouble::feed_cut, &Trouble::feed_gap, &Trouble::partition, &Trouble::clock_step,
-        &Trouble::operator_changes}) {
+        &Trouble::operator_changes, &Trouble::isolation}) {
     if (world_.random.chance(45)) kinds_.push_back(kind);
   }
 }
@@ -150,6 +150,17 @@ void Trouble::partition() {
   cluster_.network.cut(place, node, true);
   world_.note(fmt::format("i{} and {} do not hear each other", place, node.name));
   later(up_to(seconds{60}), [this, place, &node] { cluster_.network.cut(place, node, false); });
+}
+
+// One instance reaches no node, and the database as ever.
+void Trouble::isolation() {
+  const int place = any_seat().place.number;
+  const auto cut_all = [this, place](bool is_cut) {
+    for (const auto& node : cluster_.nodes.all()) cluster_.network.cut(place, *node, is_cut);
+  };
+  cut_all(true);
+  world_.note(fmt::format("i{} hears no node", place));
+  later(up_to(seconds{120}), [cut_all] { cut_all(false); });
 }
 
 void Trouble::clock_step() {

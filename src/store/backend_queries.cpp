@@ -22,6 +22,7 @@ void apply_patch(Backend& backend, const BackendPatch& patch) {
   if (patch.load_factor) backend.load_factor = *patch.load_factor;
   if (patch.admin_state) backend.admin_state = *patch.admin_state;
   if (patch.forced_health) backend.forced_health = *patch.forced_health;
+  if (patch.agent_ref) backend.agent_ref = *patch.agent_ref;
   if (patch.settings_merge_json) {
     backend.settings_json = merge_settings(backend.settings_json, *patch.settings_merge_json);
   }
@@ -50,16 +51,30 @@ Backend insert_backend(Connection& connection, const Backend& backend) {
   const auto sql = fmt::format(
       "INSERT INTO backends (id, host, secret, settings, load_factor, admin_state, node_state, "
       "last_error, latency_microseconds, meetings_count, attendees_count, agent_heartbeat, "
-      "synced_at, created_at, updated_at, forced_health, health, health_reason) VALUES ($1, $2, "
-      "$3, "
-      "$4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) RETURNING {}",
+      "synced_at, created_at, updated_at, forced_health, health, health_reason, agent_ref, "
+      "agent_report) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, "
+      "$16, $17, $18, $19, $20) RETURNING {}",
       backend_columns(connection.dialect()));
-  auto rows = connection.execute(
-      sql, {backend.id, backend.host, backend.secret, backend.settings_json, backend.load_factor,
-            to_string(backend.admin_state), to_string(backend.node_state), backend.last_error,
-            backend.latency_microseconds, backend.meetings_count, backend.attendees_count,
-            backend.agent_heartbeat, backend.synced_at, backend.created_at, backend.updated_at,
-            forced_health_of(backend), to_string(backend.health), backend.health_reason});
+  auto rows = connection.execute(sql, {backend.id,
+                                       backend.host,
+                                       backend.secret,
+                                       backend.settings_json,
+                                       backend.load_factor,
+                                       to_string(backend.admin_state),
+                                       to_string(backend.node_state),
+                                       backend.last_error,
+                                       backend.latency_microseconds,
+                                       backend.meetings_count,
+                                       backend.attendees_count,
+                                       backend.agent_heartbeat,
+                                       backend.synced_at,
+                                       backend.created_at,
+                                       backend.updated_at,
+                                       forced_health_of(backend),
+                                       to_string(backend.health),
+                                       backend.health_reason,
+                                       backend.agent_ref,
+                                       backend.agent_report});
   return read_backend(rows.at(0));
 }
 
@@ -70,11 +85,12 @@ std::expected<Backend, WriteError> update_backend(Connection& connection, std::s
   apply_patch(*backend, patch);
   const auto sql = fmt::format(
       "UPDATE backends SET host = $2, secret = $3, settings = $4, load_factor = $5, "
-      "admin_state = $6, updated_at = $7, forced_health = $8 WHERE id = $1 RETURNING {}",
+      "admin_state = $6, updated_at = $7, forced_health = $8, agent_ref = $9 WHERE id = $1 "
+      "RETURNING {}",
       backend_columns(connection.dialect()));
   auto rows = connection.execute(
       sql, {id, backend->host, backend->secret, backend->settings_json, backend->load_factor,
-            to_string(backend->admin_state), now, forced_health_of(*backend)});
+            to_string(backend->admin_state), now, forced_health_of(*backend), backend->agent_ref});
   return read_backend(rows.at(0));
 }
 

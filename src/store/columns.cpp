@@ -17,21 +17,22 @@ std::string backend_columns(Dialect dialect) {
       "backends.admin_state, backends.node_state, backends.last_error, "
       "backends.latency_microseconds, backends.meetings_count, backends.attendees_count, "
       "backends.forced_health, backends.health, backends.health_reason, "
-      "{}, {}, {}, {}",
+      "backends.agent_ref, backends.agent_report, {}, {}, {}, {}",
       time_column(dialect, "backends.agent_heartbeat"), time_column(dialect, "backends.synced_at"),
       time_column(dialect, "backends.created_at"), time_column(dialect, "backends.updated_at"));
 }
 
 std::string meeting_columns(Dialect dialect, MeetingTexts texts) {
+  const bool has_ids = texts == MeetingTexts::all || texts == MeetingTexts::revised;
   return fmt::format(
       "meetings.scoped_id, meetings.meeting_id, meetings.frontend_id, meetings.backend_id, "
       "meetings.phase, meetings.epoch, meetings.owner, meetings.internal_id, meetings.name, "
       "meetings.running, meetings.participants, meetings.moderators, meetings.listeners, "
-      "meetings.voices, meetings.videos, meetings.expected_size, {}, {}, {}, {}, {}",
+      "meetings.voices, meetings.videos, meetings.expected_size, {}, {}, {}, {}, {}, {}",
       texts == MeetingTexts::none ? "''" : "meetings.document",
       texts == MeetingTexts::all ? "meetings.placement" : "''",
-      time_column(dialect, "meetings.reserved_at"), time_column(dialect, "meetings.bound_at"),
-      time_column(dialect, "meetings.seen_at"));
+      has_ids ? "meetings.attendee_ids" : "'{}'", time_column(dialect, "meetings.reserved_at"),
+      time_column(dialect, "meetings.bound_at"), time_column(dialect, "meetings.seen_at"));
 }
 
 std::string tombstone_columns(Dialect dialect) {
@@ -93,6 +94,8 @@ Backend read_backend(Row& row) {
   }
   backend.health = known(parse_health(reader.text()), "health");
   backend.health_reason = reader.text();
+  backend.agent_ref = reader.optional_text();
+  backend.agent_report = reader.text();
   backend.agent_heartbeat = reader.optional_time();
   backend.synced_at = reader.optional_time();
   backend.created_at = reader.time();
@@ -121,6 +124,7 @@ Meeting read_meeting(Row& row) {
   meeting.expected_size = reader.integer();
   meeting.document = reader.text();
   meeting.placement_json = reader.text();
+  meeting.attendee_ids = reader.text();
   meeting.reserved_at = reader.time();
   meeting.bound_at = reader.optional_time();
   meeting.seen_at = reader.optional_time();

@@ -14,7 +14,8 @@ namespace b3::store {
 std::string frontend_columns(Dialect dialect);
 std::string backend_columns(Dialect dialect);
 // Documents and explanations are by far the largest texts; what leaves them out reads "" for them.
-enum class MeetingTexts { all, no_explanation, none };
+// `revised` has all but the explanation, the others but `all` no attendees' ids.
+enum class MeetingTexts { all, revised, no_explanation, none };
 std::string meeting_columns(Dialect dialect, MeetingTexts texts = MeetingTexts::all);
 std::string tombstone_columns(Dialect dialect);
 

@@ -87,6 +87,7 @@ void allow_long_transaction(Connection& connection) {
 }
 
 std::string to_storable_text(std::string_view text) {
+  if (is_storable_text(text)) return std::string(text);
   std::string result;
   result.reserve(text.size());
   while (!text.empty()) {

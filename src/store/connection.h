@@ -31,11 +31,14 @@ struct ForeignKeyViolation : StoreCorrupt {
   using StoreCorrupt::StoreCorrupt;
 };
 
-// A parameter. Texts are not copied: they must live until execute() returns. What a text column
-// cannot hold (NUL, malformed UTF-8) is stored as U+FFFD.
+// A parameter. Texts and lists are not copied: they must live until execute() returns. What a text
+// column cannot hold (NUL, malformed UTF-8) is stored as U+FFFD. Lists are arrays of PostgreSQL
+// (text[], bigint[]); SQLite has none and throws StoreCorrupt.
+using TextList = std::vector<std::string_view>;
+using IntegerList = std::vector<std::int64_t>;
 struct Parameter {
-  using Value =
-      std::variant<std::monostate, std::int64_t, double, bool, WallTime, std::string_view>;
+  using Value = std::variant<std::monostate, std::int64_t, double, bool, WallTime, std::string_view,
+                             const TextList*, const IntegerList*>;
   Value value;
 
   Parameter(std::int64_t v) : value(v) {}
@@ -44,6 +47,8 @@ struct Parameter {
   Parameter(WallTime v) : value(v) {}
   Parameter(std::string_view v) : value(v) {}
   Parameter(const std::string& v) : value(std::string_view(v)) {}
+  Parameter(const TextList& v) : value(&v) {}
+  Parameter(const IntegerList& v) : value(&v) {}
   Parameter(const char*) = delete;  // would turn into a bool
   template <class T>
   Parameter(const std::optional<T>& v) {
@@ -82,6 +87,12 @@ class Connection {
   // commit, which then throws what this one would: no round trip of its own.
   virtual void execute_later(std::string_view sql, Parameters parameters = {}) {
     execute(sql, parameters);
+  }
+  // The transaction's last statement and its commit: one round trip where that is possible.
+  virtual Rows execute_and_commit(std::string_view sql, Parameters parameters = {}) {
+    auto rows = execute(sql, parameters);
+    commit();
+    return rows;
   }
   // Several statements without parameters and results, for migrations.
   virtual void execute_script(const std::string& sql) = 0;

@@ -2,6 +2,7 @@
 
 #include <boost/asio/thread_pool.hpp>
 
+#include "store/own_writes.h"
 #include "store/postgres_connection.h"
 
 namespace b3::store {
@@ -38,8 +39,9 @@ Executor::Executor(const std::string& url, int workers, ExecutorLimits limits)
 
 Executor::Executor(const std::string& url, int workers, ExecutorLimits limits,
                    std::shared_ptr<Curfew> curfew)
-    : Executor([url, curfew] { return open_store(url, curfew); }, make_thread_workers(workers),
-               limits, read_clocks, curfew) {}
+    : Executor([url, curfew,
+                own = std::make_shared<OwnWrites>()] { return open_store(url, curfew, own); },
+               make_thread_workers(workers), limits, read_clocks, curfew) {}
 
 Executor::Executor(OpenStore open, int workers, ExecutorLimits limits)
     : Executor(std::move(open), make_thread_workers(workers), limits) {}

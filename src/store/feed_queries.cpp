@@ -86,7 +86,8 @@ FeedPosition feed_position(Connection& connection) {
   return {transaction, reader.integer()};
 }
 
-Changes read_changes(Connection& connection, const FeedPosition& after, std::int64_t limit) {
+Changes read_changes(Connection& connection, const FeedPosition& after, std::int64_t limit,
+                     const std::function<bool(std::int64_t)>& is_known) {
   const auto dialect = connection.dialect();
   const auto column = transaction_column(dialect);
   Changes changes;
@@ -105,6 +106,7 @@ Changes read_changes(Connection& connection, const FeedPosition& after, std::int
     RowReader reader(row);
     changes.position.transaction = reader.integer();
     changes.position.sequence = reader.integer();
+    if (is_known(changes.position.transaction)) continue;
     const auto kind = reader.text();
     auto& list = kind == "frontend"  ? ids.frontends
                  : kind == "backend" ? ids.backends

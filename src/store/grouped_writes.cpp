@@ -22,7 +22,9 @@ struct GroupedWrites::Reservation {
 
   static void add(Call& call, const Reservation& request) { call.push_back(request.meeting); }
   static std::vector<Answer> make(const Call& call, Store& store) {
-    return store.reserve_all(call);
+    auto answers = store.reserve_all(call);
+    store.leave_out_last_write();
+    return answers;
   }
 };
 
@@ -40,7 +42,9 @@ struct GroupedWrites::BindingAt {
     call.now = std::max(call.now, each.now);
   }
   static std::vector<Answer> make(const Call& call, Store& store) {
-    return store.bind_all(call.requests, call.now);
+    auto answers = store.bind_all(call.requests, call.now);
+    store.leave_out_last_write();
+    return answers;
   }
 };
 
@@ -52,6 +56,7 @@ struct GroupedWrites::Waiter {
   bool is_answered() const { return answer.has_value() || failure != nullptr; }
 
   Request request;
+  bool taken = false;  // into a group
   std::optional<typename Request::Answer> answer;
   std::exception_ptr failure;
   Timer answered;  // cut short by the answer
@@ -63,16 +68,21 @@ asio::awaitable<typename Request::Answer> GroupedWrites::submit(Lane<Request>& l
   const auto loop = co_await asio::this_coro::executor;
   const auto mine = std::make_shared<Waiter<Request>>(std::move(request), loop);
   lane.waiting.push_back(mine);
-  if (lane.running < limits_.most_running) {
-    ++lane.running;
-    asio::co_spawn(loop, work_off(lane), asio::detached);
-  }
+  if (lane.running == 0) begin(lane, loop);
   while (!mine->is_answered()) {
-    mine->answered.expires_after(std::chrono::hours{1});
+    mine->answered.expires_after(mine->taken ? SteadyTime::duration(std::chrono::hours{1})
+                                             : limits_.patience);
     co_await mine->answered.wait();
+    if (!mine->taken && lane.running < limits_.most_running) begin(lane, loop);
   }
   if (mine->failure) std::rethrow_exception(mine->failure);
   co_return std::move(*mine->answer);
+}
+
+template <class Request>
+void GroupedWrites::begin(Lane<Request>& lane, const asio::any_io_executor& loop) {
+  ++lane.running;
+  asio::co_spawn(loop, work_off(lane), asio::detached);
 }
 
 template <class Request>
@@ -87,6 +97,7 @@ GroupedWrites::Group<Request> GroupedWrites::take_group(Lane<Request>& lane) con
   const auto end = lane.waiting.begin() + std::ptrdiff_t(size);
   Group<Request> group(lane.waiting.begin(), end);
   lane.waiting.erase(lane.waiting.begin(), end);
+  for (const auto& waiter : group) waiter->taken = true;
   return group;
 }
 

@@ -1,5 +1,5 @@
-// Brings together the reservations and bindings of many requests: what arrives while transactions
-// are under way goes into the next one. One commit then serves many requests, and a lone request
+// Brings together the reservations and bindings of many requests: what arrives while a transaction
+// is under way goes into the next one. One commit then serves many requests, and a lone request
 // waits for nobody.
 //
 // Event loop thread only; owned by the daemon. It and the Executor must outlive the coroutines that
@@ -20,7 +20,11 @@
 namespace b3::store {
 
 struct GroupLimits {
-  int most_running = 2;  // transactions of one kind at a time
+  // Transactions of one kind at a time. Few large ones cost the database much less than many small
+  // ones, so usually there is one.
+  int most_running = 2;
+  // Another one is begun only for a request that has waited for so long.
+  milliseconds patience{50};
   std::size_t largest_group = 256;
 };
 
@@ -52,6 +56,8 @@ class GroupedWrites {
     int running = 0;
   };
 
+  template <class Request>
+  void begin(Lane<Request>& lane, const boost::asio::any_io_executor& loop);
   template <class Request>
   boost::asio::awaitable<typename Request::Answer> submit(Lane<Request>& lane, Request request);
   // Makes transactions until nobody waits.

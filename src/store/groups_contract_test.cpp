@@ -168,9 +168,13 @@ B3_DATABASE_TEST("a group of hundreds takes a handful of statements") {
         make_meeting(cluster.frontend, cluster.backend_a, std::to_string(index / 2)));
   }
   CountingConnection connection{database.connect()};
-  connection.begin(Access::write);
-  const auto reserved = queries::reserve_all(connection, meetings);
-  connection.commit();
+  const auto reserve = [&] {
+    connection.statements = 0;
+    connection.begin(Access::write);
+    const auto wanted = queries::first_of_each<Meeting>(meetings);
+    return queries::tell_inserted(meetings, queries::insert_reservations(connection, wanted));
+  };
+  const auto reserved = reserve();
   CHECK(connection.statements <= 4);
   std::vector<Store::BindRequest> requests;
   for (const auto& outcome : reserved) {
@@ -181,10 +185,17 @@ B3_DATABASE_TEST("a group of hundreds takes a handful of statements") {
   REQUIRE(requests.size() == 128);
   connection.statements = 0;
   connection.begin(Access::write);
-  const auto bound = queries::bind_all(connection, requests, at(1));
-  connection.commit();
+  const auto wanted = queries::first_of_each<Store::BindRequest>(requests);
+  CHECK(queries::write_bindings(connection, wanted, at(1)).rows.size() == 128);
   CHECK(connection.statements <= 4);
-  CHECK(std::ranges::all_of(bound, [](const auto& row) { return row.has_value(); }));
+  // Those that were there before.
+  auto again = reserve();
+  CHECK(std::ranges::none_of(again, &queries::ReserveAnswer::has_value));
+  connection.begin(Access::read);
+  queries::tell_others(connection, meetings, again);
+  connection.commit();
+  CHECK(std::ranges::all_of(again, &queries::ReserveAnswer::has_value));
+  CHECK(connection.statements <= 5);
 }
 
 B3_DATABASE_TEST("groups of several instances over the same ids give each id to one of them") {

@@ -118,4 +118,17 @@ void bury(Connection& connection, const Tombstone& tombstone) {
        to_string(tombstone.kind)});
 }
 
+// The row stays locked, so that nobody binds it to this run before the tombstone is there.
+std::optional<Meeting> bury_unless_named(Connection& connection, const Tombstone& tombstone) {
+  const auto dialect = connection.dialect();
+  const auto sql =
+      fmt::format("SELECT {} FROM meetings WHERE scoped_id = $1{}",
+                  meeting_columns(dialect, MeetingTexts::no_explanation), for_update(dialect));
+  auto row = read_first(connection.execute(sql, {tombstone.scoped_id}), read_meeting);
+  if (!row || row->internal_id != to_storable_text(tombstone.internal_id)) {
+    bury(connection, tombstone);
+  }
+  return row;
+}
+
 }  // namespace b3::store::queries

@@ -20,6 +20,8 @@ struct Migration {
   std::int64_t compatible_with;
 };
 std::span<const Migration> migrations_of(Dialect dialect);
+std::span<const Migration> sqlite_migrations();
+std::span<const Migration> postgres_migrations();
 // The version this program works with.
 std::int64_t newest_schema_version(Dialect dialect);
 

@@ -29,25 +29,6 @@ bool starts_with_any(std::string_view text, std::initializer_list<std::string_vi
   return std::ranges::any_of(prefixes, [&](auto prefix) { return text.starts_with(prefix); });
 }
 
-struct AsText {
-  using Text = std::optional<std::string>;
-  Text operator()(std::monostate) const { return std::nullopt; }
-  Text operator()(std::int64_t value) const { return fmt::to_string(value); }
-  Text operator()(double value) const { return fmt::to_string(value); }
-  Text operator()(bool value) const { return value ? "true" : "false"; }
-  Text operator()(WallTime value) const { return to_rfc3339(value); }
-  Text operator()(std::string_view value) const {
-    return is_storable_text(value) ? std::string(value) : to_storable_text(value);
-  }
-};
-
-std::vector<std::optional<std::string>> to_texts(Parameters parameters) {
-  std::vector<std::optional<std::string>> texts;
-  texts.reserve(parameters.size());
-  for (const auto& parameter : parameters) texts.push_back(std::visit(AsText{}, parameter.value));
-  return texts;
-}
-
 Rows read_rows(const PGresult* result) {
   Rows rows(std::size_t(PQntuples(result)));
   const int columns = PQnfields(result);
@@ -64,6 +45,12 @@ Rows read_rows(const PGresult* result) {
     }
   }
   return rows;
+}
+
+// COMMIT of a failed transaction "succeeds" as a ROLLBACK.
+void check_committed(PGresult* result) {
+  if (std::string_view(PQcmdStatus(result)) == "COMMIT") return;
+  throw StoreCorrupt("PostgreSQL: the transaction was rolled back instead of committed");
 }
 
 }  // namespace
@@ -98,12 +85,8 @@ void PostgresConnection::begin(Access access) {
   waiting_.push_back({"SET LOCAL statement_timeout = '5s'", {}});
 }
 
-// COMMIT of a failed transaction "succeeds" as a ROLLBACK.
 void PostgresConnection::commit() {
-  const auto result = make({"COMMIT", {}});
-  if (std::string_view(PQcmdStatus(result.get())) != "COMMIT") {
-    throw StoreCorrupt("PostgreSQL: the transaction was rolled back instead of committed");
-  }
+  check_committed(make({"COMMIT", {}}).get());
 }
 
 void PostgresConnection::rollback() noexcept {
@@ -118,21 +101,34 @@ void PostgresConnection::rollback() noexcept {
 
 Rows PostgresConnection::execute(std::string_view sql, Parameters parameters) {
   if (sql.starts_with(own_timeout)) statement_patience_ = patience_.long_statement;
-  return read_rows(make({std::string(sql), to_texts(parameters)}).get());
+  return read_rows(make({std::string(sql), to_postgres(parameters)}).get());
 }
 
 void PostgresConnection::execute_later(std::string_view sql, Parameters parameters) {
-  waiting_.push_back({std::string(sql), to_texts(parameters)});
+  waiting_.push_back({std::string(sql), to_postgres(parameters)});
+}
+
+Rows PostgresConnection::execute_and_commit(std::string_view sql, Parameters parameters) {
+  waiting_.push_back({std::string(sql), to_postgres(parameters)});
+  waiting_.push_back({"COMMIT", {}});
+  const auto [result, committed] = make_waiting();
+  check_committed(committed.get());
+  return read_rows(result.get());
 }
 
 PostgresConnection::Result PostgresConnection::make(Statement last) {
-  auto statements = std::exchange(waiting_, {});
-  statements.push_back(std::move(last));
-  auto* const connection = connection_.get();
-  if (statements.size() == 1) {
-    send(statements.front());
+  if (waiting_.empty()) {
+    send(last);
     return answer(1, statement_patience_);
   }
+  waiting_.push_back(std::move(last));
+  return make_waiting().second;
+}
+
+std::pair<PostgresConnection::Result, PostgresConnection::Result>
+PostgresConnection::make_waiting() {
+  const auto statements = std::exchange(waiting_, {});
+  auto* const connection = connection_.get();
   if (PQenterPipelineMode(connection) != 1) fail(nullptr);
   for (const auto& statement : statements) send(statement);
   if (PQpipelineSync(connection) != 1) fail(nullptr);
@@ -140,21 +136,25 @@ PostgresConnection::Result PostgresConnection::make(Statement last) {
 }
 
 void PostgresConnection::send(const Statement& statement) {
-  std::vector<const char*> pointers;
-  pointers.reserve(statement.texts.size());
-  for (const auto& text : statement.texts) pointers.push_back(text ? text->c_str() : nullptr);
-  if (PQsendQueryParams(connection_.get(), statement.sql.c_str(), int(pointers.size()), nullptr,
-                        pointers.data(), nullptr, nullptr, 0) != 1) {
+  const auto& all = statement.parameters;
+  std::vector<Oid> types;
+  std::vector<const char*> values;
+  std::vector<int> lengths;
+  std::vector<int> formats;
+  for (const auto& each : all) {
+    types.push_back(each.type);
+    values.push_back(each.bytes ? each.bytes->c_str() : nullptr);
+    lengths.push_back(each.bytes ? int(each.bytes->size()) : 0);
+    formats.push_back(each.binary ? 1 : 0);
+  }
+  if (PQsendQueryParams(connection_.get(), statement.sql.c_str(), int(all.size()), types.data(),
+                        values.data(), lengths.data(), formats.data(), 0) != 1) {
     fail(nullptr);
   }
 }
 
 void PostgresConnection::execute_script(const std::string& sql) {
-  if (!waiting_.empty()) {
-    auto last = std::move(waiting_.back());
-    waiting_.pop_back();
-    make(std::move(last));
-  }
+  if (!waiting_.empty()) make_waiting();
   answer(PQsendQuery(connection_.get(), sql.c_str()), patience_.long_statement);
 }
 
@@ -176,8 +176,10 @@ PostgresConnection::Result PostgresConnection::answer(int sent, milliseconds pat
 }
 
 // Each statement has its results and an end of them; what follows a failure counts as aborted.
-PostgresConnection::Result PostgresConnection::pipeline_answer(milliseconds patience) {
+std::pair<PostgresConnection::Result, PostgresConnection::Result>
+PostgresConnection::pipeline_answer(milliseconds patience) {
   const auto deadline = std::chrono::steady_clock::now() + patience;
+  Result before;
   Result kept;
   bool ended = false;
   // Two ends in a row: the connection is lost and nothing more comes.
@@ -192,11 +194,12 @@ PostgresConnection::Result PostgresConnection::pipeline_answer(milliseconds pati
     const auto status = PQresultStatus(next.get());
     ended = status == PGRES_PIPELINE_SYNC || is_copy(status);
     if (ended || status == PGRES_PIPELINE_ABORTED) continue;
-    if (!kept || is_success(PQresultStatus(kept.get()))) kept = std::move(next);
+    if (kept && !is_success(PQresultStatus(kept.get()))) continue;
+    before = std::exchange(kept, std::move(next));
   }
   if (PQexitPipelineMode(connection_.get()) != 1) lost_ = true;
   if (!kept || !is_success(PQresultStatus(kept.get()))) fail(kept.get());
-  return kept;
+  return {std::move(before), std::move(kept)};
 }
 
 void PostgresConnection::wait_for_result(std::chrono::steady_clock::time_point deadline) {

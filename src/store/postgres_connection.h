@@ -16,13 +16,14 @@
 
 #include <chrono>
 #include <memory>
-#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/time.h"
 #include "store/connection.h"
 #include "store/postgres_connect.h"
+#include "store/postgres_parameter.h"
 
 namespace b3::store {
 
@@ -48,6 +49,8 @@ class PostgresConnection : public Connection {
   void rollback() noexcept override;
   Rows execute(std::string_view sql, Parameters parameters) override;
   void execute_later(std::string_view sql, Parameters parameters) override;
+  // The statement and COMMIT in one pipeline: where the statement fails, COMMIT is not made.
+  Rows execute_and_commit(std::string_view sql, Parameters parameters) override;
   void execute_script(const std::string& sql) override;
   // For a session that LISTENs: true when it was notified since the last call or is meanwhile.
   // Throws StoreUnavailable when the connection is lost.
@@ -56,17 +59,19 @@ class PostgresConnection : public Connection {
  private:
   using Result = std::unique_ptr<PGresult, FreePostgres>;
 
-  // With its parameters as PostgreSQL's texts, kept alive until it has been sent.
+  // With its parameters kept alive until it has been sent.
   struct Statement {
     std::string sql;
-    std::vector<std::optional<std::string>> texts;
+    std::vector<PostgresParameter> parameters;
   };
 
   // Makes what waits and then this one, in one round trip; returns its result.
   Result make(Statement last);
+  // Makes all that waits in one round trip; returns the last two results.
+  std::pair<Result, Result> make_waiting();
   void send(const Statement& statement);
-  // The answer to a pipeline: the last statement's result, when none tells of a failure.
-  Result pipeline_answer(milliseconds patience);
+  // The answer to a pipeline: the last two statements' results, when none tells of a failure.
+  std::pair<Result, Result> pipeline_answer(milliseconds patience);
   // The answer to the statement just sent: its last result, when none tells of a failure.
   // `sent` is what PQsendQuery returned.
   Result answer(int sent, milliseconds patience);

@@ -92,6 +92,24 @@ bool write_backend(Connection& connection, const RefreshResult& result, WallTime
               .empty();
 }
 
+// In the order of groups of reservations and bindings: nobody waits for the other in a circle.
+void lock_rows(Connection& connection, const RefreshResult& result) {
+  const auto dialect = connection.dialect();
+  if (dialect == Dialect::sqlite || result.changed.size() + result.lost.size() < 2) return;
+  boost::json::array list;
+  const auto add = [&](const auto& rows) {
+    for (const auto& row : rows) {
+      list.push_back(boost::json::object{{"id", text_in_json(row.scoped_id)}});
+    }
+  };
+  add(result.changed);
+  add(result.lost);
+  const auto sql =
+      fmt::format("SELECT scoped_id FROM meetings WHERE scoped_id IN ({}) ORDER BY scoped_id{}",
+                  record_set(dialect, "$1", {{"id", ColumnType::text}}), for_update(dialect));
+  connection.execute_later(sql, {boost::json::serialize(list)});
+}
+
 // A bound row that has meanwhile followed its node to another internal id is left alone, and a
 // reservation is not bound to a meeting that has been ended.
 std::vector<Meeting> write_changed(Connection& connection, const RefreshResult& result,
@@ -123,7 +141,7 @@ std::vector<Meeting> write_changed(Connection& connection, const RefreshResult& 
                   {"voices", ColumnType::integer},
                   {"videos", ColumnType::integer},
                   {"document", ColumnType::text}}),
-      meeting_columns(dialect));
+      meeting_columns(dialect, MeetingTexts::no_explanation));
   return read_all(connection.execute(sql, {changed_list(result.changed), result.backend_id, now}),
                   read_meeting);
 }
@@ -167,7 +185,8 @@ std::vector<Meeting> insert_adopted(Connection& connection, const RefreshResult&
                   {"placement", ColumnType::text},
                   {"reserved_at", ColumnType::time},
                   {"bound_at", ColumnType::time}}),
-      epoch_expression(dialect, "found.number"), time_type(dialect), meeting_columns(dialect));
+      epoch_expression(dialect, "found.number"), time_type(dialect),
+      meeting_columns(dialect, MeetingTexts::no_explanation));
   auto adopted = read_all(
       connection.execute(sql, {adopted_list(dialect, result.adopted, now), result.backend_id, now}),
       read_meeting);
@@ -196,6 +215,7 @@ std::vector<std::string> delete_lost(Connection& connection, const RefreshResult
 RefreshOutcome record_refresh(Connection& connection, const RefreshResult& result, WallTime now) {
   RefreshOutcome outcome;
   if (!write_backend(connection, result, now) || !result.reachable) return outcome;
+  lock_rows(connection, result);
   outcome.written = write_changed(connection, result, now);
   auto adopted = insert_adopted(connection, result, now);
   outcome.written.insert(outcome.written.end(), std::make_move_iterator(adopted.begin()),

@@ -1,90 +1,27 @@
 #include "store/sql_store.h"
 
+#include <algorithm>
 #include <span>
-#include <type_traits>
 #include <utility>
 
 #include "base/fault_point.h"
 #include "store/migrations.h"
-#include "store/postgres_connection.h"
 #include "store/queries.h"
+#include "store/session.h"
 
 namespace b3::store {
 
 namespace {
 
-// A transaction that lost against another one is tried this often in all.
-constexpr int transaction_attempts = 4;
 // Migrations lock whole tables, which other programs use meanwhile.
 constexpr int migration_attempts = 5;
 // A reservation can find its id taken by a row that is gone when it looks who holds it.
 constexpr int reserve_attempts = 5;
 
-// Connects when needed and runs calls as transactions.
-class Session {
- public:
-  explicit Session(Connect connect) : connect_(std::move(connect)) {}
-
-  template <class Call>
-  std::invoke_result_t<Call&, Connection&> transact(Access access, Call& call,
-                                                    int attempts = transaction_attempts) {
-    for (int attempt = 1;; ++attempt) {
-      bool replaceable = reuse_or_connect();
-      try {
-        connection_->begin(access);
-        auto result = call(*connection_);
-        replaceable = false;
-        connection_->commit();
-        return result;
-      } catch (const TransactionConflict&) {
-        abandon();
-        if (attempt >= attempts) throw;
-      } catch (const Unreachable&) {
-        abandon();
-        throw;  // the server is silent: a new connection would wait again
-      } catch (const StoreUnavailable&) {
-        abandon();
-        if (!replaceable || connection_) throw;
-        --attempt;  // the next connection is a new one
-      } catch (...) {
-        abandon();
-        throw;
-      }
-    }
-  }
-
-  // A statement outside of transactions, which may get lost.
-  void announce(std::string_view sql) {
-    if (!connection_ || connection_->dialect() == Dialect::sqlite) return;
-    try {
-      connection_->execute(sql);
-    } catch (...) {
-      abandon();
-      throw;
-    }
-  }
-
- private:
-  // Whether the connection has been used before: if it turns out to be dead before it was asked to
-  // commit, nothing has happened, and a new one is tried.
-  bool reuse_or_connect() {
-    const bool reused = connection_ && connection_->usable();
-    if (!reused) connection_ = connect_();
-    return reused;
-  }
-
-  void abandon() noexcept {
-    connection_->rollback();
-    if (!connection_->usable()) connection_.reset();
-  }
-
-  Connect connect_;
-  std::unique_ptr<Connection> connection_;
-};
-
 class SqlStore : public Store {
  public:
-  explicit SqlStore(Connect connect) : session_(std::move(connect)) {}
+  SqlStore(Connect connect, std::shared_ptr<OwnWrites> own)
+      : session_(std::move(connect), own), own_(std::move(own)) {}
 
   MigrationStatus migrate(WallTime now) override {
     auto apply = [&](Connection& connection) { return apply_migrations(connection, now); };
@@ -95,6 +32,10 @@ class SqlStore : public Store {
   std::int64_t schema_version() override { return read(read_schema_version); }
   void ping() override {
     read([](Connection& connection) { return connection.execute("SELECT 1"); });
+  }
+
+  void in_transaction(const std::function<void(Store&)>& work) override {
+    session_.transact_all([&] { work(*this); });
   }
 
   std::vector<Frontend> list_frontends() override { return read(queries::list_frontends); }
@@ -211,8 +152,8 @@ class SqlStore : public Store {
   }
   std::vector<std::optional<Meeting>> bind_all(const std::vector<BindRequest>& requests,
                                                WallTime now) override {
-    return write(
-        [&](Connection& connection) { return queries::bind_all(connection, requests, now); });
+    last_written_.clear();
+    return bind_all(std::span(requests), now);
   }
   bool release(std::string_view scoped_id, std::int64_t epoch, std::string_view owner) override {
     return write([&](Connection& connection) {
@@ -247,6 +188,10 @@ class SqlStore : public Store {
       return true;
     });
   }
+  std::optional<Meeting> bury_unless_named(const Tombstone& tombstone) override {
+    return write_unseen(
+        [&](Connection& connection) { return queries::bury_unless_named(connection, tombstone); });
+  }
   void prune_tombstones(WallTime older_than) override {
     write_unseen([&](Connection& connection) {
       queries::prune_tombstones(connection, older_than);
@@ -256,14 +201,82 @@ class SqlStore : public Store {
 
   FeedPosition feed_position() override { return read(queries::feed_position); }
   Changes read_changes(const FeedPosition& after, std::int64_t limit) override {
-    return read(
-        [&](Connection& connection) { return queries::read_changes(connection, after, limit); });
+    const auto is_known = [&](std::int64_t transaction) {
+      return own_ && own_->contains(transaction, std::chrono::steady_clock::now());
+    };
+    return read([&](Connection& connection) {
+      return queries::read_changes(connection, after, limit, is_known);
+    });
   }
   void prune_changes(WallTime older_than) override {
     write_unseen([&](Connection& connection) {
       queries::prune_changes(connection, older_than);
       return true;
     });
+  }
+
+  std::vector<std::string> record_heartbeats(const std::vector<Heartbeat>& heartbeats) override {
+    if (heartbeats.empty()) return {};
+    return write(
+        [&](Connection& connection) { return queries::record_heartbeats(connection, heartbeats); });
+  }
+  std::optional<Backend> find_backend_of_agent(std::string_view agent_ref) override {
+    return read([&](Connection& connection) {
+      return queries::find_backend_of_agent(connection, agent_ref);
+    });
+  }
+  std::vector<std::optional<Meeting>> revise_meetings(
+      const std::vector<std::string>& scoped_ids,
+      const std::function<Revision(std::size_t, Meeting&)>& revise, WallTime now) override {
+    if (scoped_ids.empty()) return {};
+    return write([&](Connection& connection) {
+      return queries::revise_meetings(connection, scoped_ids, revise, now);
+    });
+  }
+
+  void record_audit(const AuditRecord& record) override {
+    make_unseen([&](Connection& connection) { queries::record_audit(connection, record); });
+  }
+  AuditPage list_audit(const AuditQuery& query) override {
+    return read([&](Connection& connection) { return queries::list_audit(connection, query); });
+  }
+  void insert_command(const CommandRow& command) override {
+    make_unseen([&](Connection& connection) { queries::insert_command(connection, command); });
+  }
+  std::optional<CommandRow> find_command(std::string_view id) override {
+    return read([&](Connection& connection) { return queries::find_command(connection, id); });
+  }
+  std::vector<CommandRow> list_commands() override { return read(queries::list_commands); }
+  std::optional<CommandRow> claim_command(std::string_view id, std::string_view expected_holder,
+                                          std::string_view holder, WallTime now) override {
+    return write_unseen([&](Connection& connection) {
+      return queries::claim_command(connection, id, expected_holder, holder, now);
+    });
+  }
+  bool update_command(std::string_view id, std::string_view holder,
+                      std::string_view progress_json) override {
+    return write_unseen([&](Connection& connection) {
+      return queries::update_command(connection, id, holder, progress_json);
+    });
+  }
+  bool finish_command(std::string_view id, std::string_view holder, CommandState state,
+                      std::string_view result_json, WallTime now) override {
+    return write_unseen([&](Connection& connection) {
+      return queries::finish_command(connection, id, holder, state, result_json, now);
+    });
+  }
+  void prune_commands(WallTime finished_before) override {
+    make_unseen(
+        [&](Connection& connection) { queries::prune_commands(connection, finished_before); });
+  }
+  void revoke_token(const RevokedToken& token) override {
+    make_unseen([&](Connection& connection) { queries::revoke_token(connection, token); });
+  }
+  std::vector<RevokedToken> list_revoked_tokens() override {
+    return read(queries::list_revoked_tokens);
+  }
+  void prune_revoked_tokens(WallTime now) override {
+    make_unseen([&](Connection& connection) { queries::prune_revoked_tokens(connection, now); });
   }
 
   Membership beat(std::string_view instance_id, std::string_view host, WallTime now) override {
@@ -289,6 +302,11 @@ class SqlStore : public Store {
     });
   }
 
+  void leave_out_last_write() override {
+    if (!own_) return;
+    const auto now = std::chrono::steady_clock::now();
+    for (const auto transaction : std::exchange(last_written_, {})) own_->note(transaction, now);
+  }
   void notify_changes() override {
     if (std::exchange(unannounced_, false)) session_.announce("NOTIFY b3scale_changes");
   }
@@ -309,26 +327,90 @@ class SqlStore : public Store {
   std::invoke_result_t<Call&, Connection&> write_unseen(Call call) {
     return session_.transact(Access::write, call);
   }
+  template <class Call>
+  void make_unseen(Call call) {
+    write_unseen([&](Connection& connection) {
+      call(connection);
+      return true;
+    });
+  }
+  // Of a call whose last statement is its commit.
+  template <class Call>
+  queries::GroupWrite write_group(Call call) {
+    auto done = session_.transact<Commits::by_itself>(Access::write, call);
+    unannounced_ = true;
+    if (done.transaction != 0) last_written_.push_back(done.transaction);
+    return done;
+  }
+  // A frontend or backend that is deleted at this very moment is gone the next time.
+  queries::GroupWrite insert_reservations(std::span<const Meeting> meetings) {
+    const auto wanted = queries::first_of_each(meetings);
+    for (int attempt = 1;; ++attempt) {
+      try {
+        return write_group([&](Connection& connection) {
+          return queries::insert_reservations(connection, wanted);
+        });
+      } catch (const ForeignKeyViolation&) {
+        if (attempt == reserve_attempts) throw;
+      }
+    }
+  }
+  std::vector<queries::ReserveAnswer> try_reserve(std::span<const Meeting> meetings) {
+    const auto done = insert_reservations(meetings);
+    auto answers = queries::tell_inserted(meetings, done);
+    if (!std::ranges::all_of(answers, &queries::ReserveAnswer::has_value)) {
+      read([&](Connection& connection) {
+        queries::tell_others(connection, meetings, answers);
+        return true;
+      });
+    }
+    return answers;
+  }
   // What found a row that is gone again is tried once more.
   std::vector<std::expected<ReserveOutcome, WriteError>> reserve_all(
       std::span<const Meeting> meetings) {
-    auto outcomes =
-        write([&](Connection& connection) { return queries::reserve_all(connection, meetings); });
-    for (std::size_t index = 0; index < outcomes.size(); ++index) {
-      for (int attempt = 1; !outcomes[index]; ++attempt) {
+    last_written_.clear();
+    if (meetings.empty()) return {};
+    auto answers = try_reserve(meetings);
+    for (std::size_t index = 0; index < answers.size(); ++index) {
+      for (int attempt = 1; !answers[index]; ++attempt) {
         if (attempt == reserve_attempts) {
           throw StoreUnavailable("a reservation's row kept appearing and disappearing");
         }
-        outcomes[index] =
-            std::move(write([&](Connection& connection) {
-                        return queries::reserve_all(connection, meetings.subspan(index, 1));
-                      }).front());
+        answers[index] = std::move(try_reserve(meetings.subspan(index, 1)).front());
       }
     }
     std::vector<std::expected<ReserveOutcome, WriteError>> settled;
-    settled.reserve(outcomes.size());
-    for (auto& outcome : outcomes) settled.push_back(std::move(*outcome));
+    settled.reserve(answers.size());
+    for (auto& answer : answers) settled.push_back(std::move(*answer));
     return settled;
+  }
+  // Requests for one id take turns, as they would one by one.
+  std::vector<std::optional<Meeting>> bind_all(std::span<const BindRequest> requests,
+                                               WallTime now) {
+    const auto wanted = queries::first_of_each(requests);
+    std::vector<std::optional<Meeting>> answers;
+    if (wanted.size() < requests.size()) {
+      for (std::size_t index = 0; index < requests.size(); ++index) {
+        answers.push_back(std::move(bind_all(requests.subspan(index, 1), now).front()));
+      }
+      return answers;
+    }
+    if (requests.empty()) return answers;
+    auto done = write_group(
+        [&](Connection& connection) { return queries::write_bindings(connection, wanted, now); });
+    for (const auto& request : requests) {
+      const auto row = done.rows.find(to_storable_text(request.scoped_id));
+      auto& answer = answers.emplace_back();
+      if (row != done.rows.end()) answer = std::move(row->second);
+    }
+    if (done.rows.size() < requests.size()) {
+      read([&](Connection& connection) {
+        queries::tell_bound(connection, requests, answers);
+        return true;
+      });
+    }
+    return answers;
   }
   template <class Value, class Call>
   std::expected<Value, WriteError> unless_taken(Call call) {
@@ -340,13 +422,15 @@ class SqlStore : public Store {
   }
 
   Session session_;
+  std::shared_ptr<OwnWrites> own_;
+  std::vector<std::int64_t> last_written_;  // transactions of the last group
   bool unannounced_ = false;
 };
 
 }  // namespace
 
-std::unique_ptr<Store> make_sql_store(Connect connect) {
-  return std::make_unique<SqlStore>(std::move(connect));
+std::unique_ptr<Store> make_sql_store(Connect connect, std::shared_ptr<OwnWrites> own) {
+  return std::make_unique<SqlStore>(std::move(connect), std::move(own));
 }
 
 }  // namespace b3::store

@@ -9,9 +9,12 @@
 
 namespace b3::store {
 
+class OwnWrites;
+
 using Connect = std::function<std::unique_ptr<Connection>()>;
 
-// `connect` is called again after each lost connection.
-std::unique_ptr<Store> make_sql_store(Connect connect);
+// `connect` is called again after each lost connection. `own` is shared by Stores whose writes and
+// feeds belong together; null: the feed leaves nothing out.
+std::unique_ptr<Store> make_sql_store(Connect connect, std::shared_ptr<OwnWrites> own = nullptr);
 
 }  // namespace b3::store

@@ -48,6 +48,8 @@ struct Binder {
     if (is_storable_text(value)) return bind_text(value, SQLITE_STATIC);
     return bind_text(to_storable_text(value), SQLITE_TRANSIENT);
   }
+  int operator()(const TextList*) const { throw StoreCorrupt("SQLite has no lists"); }
+  int operator()(const IntegerList*) const { throw StoreCorrupt("SQLite has no lists"); }
   int bind_text(std::string_view value, sqlite3_destructor_type lifetime) const {
     const auto* data = value.data() ? value.data() : "";  // a null pointer would bind NULL
     return sqlite3_bind_text64(statement, index, data, value.size(), lifetime, SQLITE_UTF8);

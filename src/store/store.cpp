@@ -31,15 +31,18 @@ bool is_sqlite_url(std::string_view url) {
   return url.starts_with(sqlite_scheme);
 }
 
-std::unique_ptr<Store> open_store(const std::string& url, std::shared_ptr<const Curfew> curfew) {
+std::unique_ptr<Store> open_store(const std::string& url, std::shared_ptr<const Curfew> curfew,
+                                  std::shared_ptr<OwnWrites> own) {
   if (is_sqlite_url(url)) {
     return make_sql_store(
         [path = sqlite_path(url)] { return std::make_unique<SqliteConnection>(path); });
   }
   check_postgres_url(url);
-  return make_sql_store([url, curfew = std::move(curfew)] {
-    return std::make_unique<PostgresConnection>(url, Patience{}, curfew);
-  });
+  return make_sql_store(
+      [url, curfew = std::move(curfew)] {
+        return std::make_unique<PostgresConnection>(url, Patience{}, curfew);
+      },
+      std::move(own));
 }
 
 }  // namespace b3::store

@@ -25,10 +25,12 @@
 #include "model/backend.h"
 #include "model/frontend.h"
 #include "model/meeting.h"
+#include "store/administration.h"
 
 namespace b3::store {
 
 class Curfew;
+class OwnWrites;
 
 struct StoreUnavailable : std::runtime_error {
   using std::runtime_error::runtime_error;
@@ -70,6 +72,7 @@ struct BackendPatch {
   std::optional<AdminState> admin_state;
   std::optional<std::optional<Health>> forced_health;  // inner nullopt: by evidence again
   std::optional<std::string> settings_merge_json;
+  std::optional<std::optional<std::string>> agent_ref;  // inner nullopt unsets it
 };
 
 struct ReserveOutcome {
@@ -118,7 +121,8 @@ struct RefreshResult {
   std::vector<Lost> lost;  // delete bound rows whose epoch and internal id still match
 };
 struct RefreshOutcome {
-  std::vector<Meeting> written;      // rows as they are now: changed, bound and adopted ones
+  // Rows as they are now, without their explanations: changed, bound and adopted ones.
+  std::vector<Meeting> written;
   std::vector<std::string> removed;  // scoped ids deleted as lost
 };
 
@@ -192,6 +196,11 @@ class Store {
   virtual std::int64_t schema_version() = 0;
   virtual void ping() = 0;
 
+  // Several calls of this store as one transaction: all of it or nothing. `work` may be run again
+  // after a conflict. Calls inside join it, another in_transaction() too; one that is answered "no"
+  // leaves the others as they are.
+  virtual void in_transaction(const std::function<void(Store&)>& work) = 0;
+
   // -- frontends ---------------------------------------------------------------------------
   virtual std::vector<Frontend> list_frontends() = 0;  // ordered by key
   virtual std::optional<Frontend> find_frontend(std::string_view id) = 0;
@@ -229,7 +238,7 @@ class Store {
   virtual std::vector<MeetingDocument> documents_after(std::string_view scoped_id,
                                                        std::int64_t limit) = 0;
   virtual std::optional<Meeting> find_meeting(std::string_view scoped_id) = 0;
-  // One after the other as they were asked for, all at one moment.
+  // One after the other as they were asked for, all at one moment, without their explanations.
   virtual std::vector<std::optional<Meeting>> find_meetings(
       const std::vector<std::string>& scoped_ids) = 0;
 
@@ -248,7 +257,8 @@ class Store {
   // Compare-and-set on (scoped id, epoch, and Binding::replaces for a row that is bound): reserved
   // becomes bound; repeating it, or finding the row bound to the same internal id, succeeds too.
   // Also used to follow a node that restarted a bound meeting under a new internal id. nullopt also
-  // when this internal id has been ended: a node that was away may still offer it.
+  // when this internal id has been ended: a node that was away may still offer it. The row comes
+  // without its explanation.
   virtual std::optional<Meeting> bind(std::string_view scoped_id, std::int64_t epoch,
                                       const Binding& binding, WallTime now) = 0;
   // Deletes a reservation of this owner and epoch. True when a row went.
@@ -263,6 +273,9 @@ class Store {
   virtual std::vector<Tombstone> list_tombstones(std::string_view backend_id) = 0;
   // A tombstone for a copy that never had a row.
   virtual void bury(const Tombstone& tombstone) = 0;
+  // The same, unless the row of its scoped id names this very run. Returns that row, whatever it
+  // names, without its explanation.
+  virtual std::optional<Meeting> bury_unless_named(const Tombstone& tombstone) = 0;
   virtual void prune_tombstones(WallTime older_than) = 0;
 
   // -- change feed -------------------------------------------------------------------------
@@ -272,7 +285,8 @@ class Store {
   virtual Changes read_changes(const FeedPosition& after, std::int64_t limit) = 0;
   virtual void prune_changes(WallTime older_than) = 0;
 
-  // -- groups: one transaction, each element as the single call would have it ----------------
+  // -- groups: each element as the single call would have it. What is written is one transaction,
+  // unless several requests are for one id. ---------------------------------------------------
   virtual std::vector<std::expected<ReserveOutcome, WriteError>> reserve_all(
       const std::vector<Meeting>& meetings) = 0;
   struct BindRequest {
@@ -290,6 +304,45 @@ class Store {
                                                                    std::string_view reason,
                                                                    WallTime now) = 0;
 
+  // -- agents ------------------------------------------------------------------------------
+  // One statement for all; of several for one backend the last counts. Answers with the ids of
+  // those that are there, ordered.
+  virtual std::vector<std::string> record_heartbeats(const std::vector<Heartbeat>& heartbeats) = 0;
+  virtual std::optional<Backend> find_backend_of_agent(std::string_view agent_ref) = 0;
+  // In one transaction: locks these rows in order of scoped id, lets `revise` change each (running,
+  // counts, document and attendee_ids are written; the row goes with a tombstone where it answers
+  // Revision::ended) and writes those that changed. Result as asked for, ended ones as they were
+  // last, without their explanations; nullopt: no such row (any more). `revise` may be called again
+  // after a conflict, always with fresh rows; for an id that is asked for twice with what the first
+  // call made of it.
+  virtual std::vector<std::optional<Meeting>> revise_meetings(
+      const std::vector<std::string>& scoped_ids,
+      const std::function<Revision(std::size_t index, Meeting&)>& revise, WallTime now) = 0;
+
+  // -- administration ----------------------------------------------------------------------
+  virtual void record_audit(const AuditRecord& record) = 0;
+  virtual AuditPage list_audit(const AuditQuery& query) = 0;  // newest first
+
+  virtual void insert_command(const CommandRow& command) = 0;  // safe to repeat (same id)
+  virtual std::optional<CommandRow> find_command(std::string_view id) = 0;
+  virtual std::vector<CommandRow> list_commands() = 0;  // newest first, at most 1000
+  // Compare-and-set on (id, expected holder, unfinished): it is running now, held by `holder`.
+  virtual std::optional<CommandRow> claim_command(std::string_view id,
+                                                  std::string_view expected_holder,
+                                                  std::string_view holder, WallTime now) = 0;
+  // By its holder only. False: somebody else has it, it is finished or gone.
+  virtual bool update_command(std::string_view id, std::string_view holder,
+                              std::string_view progress_json) = 0;
+  // The same; an empty holder may finish anybody's (cancelled). `state`: success or error.
+  virtual bool finish_command(std::string_view id, std::string_view holder, CommandState state,
+                              std::string_view result_json, WallTime now) = 0;
+  virtual void prune_commands(WallTime finished_before) = 0;
+
+  virtual void revoke_token(const RevokedToken& token) = 0;     // safe to repeat
+  virtual std::vector<RevokedToken> list_revoked_tokens() = 0;  // latest first
+  // Those that ended a day ago, and of those without an end the ones revoked a year ago.
+  virtual void prune_revoked_tokens(WallTime now) = 0;
+
   // -- leases ------------------------------------------------------------------------------
   // Adds one to this instance's beat (making its row if it is missing) and tells who is there.
   virtual Membership beat(std::string_view instance_id, std::string_view host, WallTime now) = 0;
@@ -303,6 +356,10 @@ class Store {
   // dead at this beat. False when it has beaten again since.
   virtual bool remove_instance(std::string_view instance_id, std::optional<std::int64_t> beat) = 0;
 
+  // The caller puts what the last reserve_all() or bind_all() has returned into its view: the feed
+  // (read_changes() of all Stores that share `own`, see open_store()) need not tell of it.
+  virtual void leave_out_last_write() = 0;
+
   // Tells listeners (LISTEN b3scale_changes) when this Store has written since the last call what
   // the change feed shows. Costs nothing otherwise, and on SQLite.
   virtual void notify_changes() = 0;
@@ -310,9 +367,10 @@ class Store {
 
 // url: "sqlite:///absolute/file.db", "sqlite:relative.db", "sqlite::memory:", or anything libpq
 // takes ("postgres://...", "postgresql://...", "host=... dbname=...").
-// After the curfew (store/curfew.h) no call waits for a server any more.
+// After the curfew (store/curfew.h) no call waits for a server any more. `own`: store/own_writes.h.
 std::unique_ptr<Store> open_store(const std::string& url,
-                                  std::shared_ptr<const Curfew> curfew = nullptr);
+                                  std::shared_ptr<const Curfew> curfew = nullptr,
+                                  std::shared_ptr<OwnWrites> own = nullptr);
 bool is_sqlite_url(std::string_view url);
 
 }  // namespace b3::store

@@ -1,0 +1,47 @@
+// The statements behind reservations and bindings in groups: functions of the schema in PostgreSQL,
+// which keeps their plans, and statements over JSON lists in SQLite. Each is the last one of its
+// transaction.
+#pragma once
+
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "store/connection.h"
+#include "store/store.h"
+
+namespace b3::store::queries {
+
+using RowsById = std::map<std::string, Meeting, std::less<>>;  // by scoped id as stored
+
+// What a transaction wrote. The rows come without what is in the database only: explanations of
+// bound meetings.
+struct GroupWrite {
+  RowsById rows;
+  std::int64_t transaction = 0;  // as the change feed has it; 0: not known
+};
+
+// For each scoped id the first of these, ordered by id, so that groups of several instances lock
+// rows in one order.
+template <class Element>
+using ById = std::map<std::string, const Element*, std::less<>>;
+
+template <class Element>
+ById<Element> first_of_each(std::span<const Element> elements) {
+  ById<Element> firsts;
+  for (const auto& element : elements) {
+    firsts.try_emplace(to_storable_text(element.scoped_id), &element);
+  }
+  return firsts;
+}
+
+// Those whose id is free and whose frontend and backend exist. Throws ForeignKeyViolation when one
+// of these is being deleted at this moment.
+GroupWrite insert_reservations(Connection& connection, const ById<Meeting>& wanted);
+
+// Those that may be bound so, see Store::bind(), and are not yet.
+GroupWrite write_bindings(Connection& connection, const ById<Store::BindRequest>& wanted,
+                          WallTime now);
+
+}  // namespace b3::store::queries
