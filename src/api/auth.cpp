@@ -31,9 +31,9 @@ std::optional<std::string_view> bearer_token(std::string_view header) {
 
 }  // namespace
 
-std::expected<Caller, Problem> authenticate(const http::Request& request, std::string_view secret,
-                                            WallTime now) {
-  if (secret.empty()) {
+std::expected<Caller, Problem> authenticate(const http::Request& request,
+                                            const Authority& authority, WallTime now) {
+  if (authority.secret.empty()) {
     return std::unexpected(Problem{.status = 503,
                                    .error = "unavailable",
                                    .message = "the REST API is off; set B3SCALE_API_JWT_SECRET "
@@ -48,26 +48,34 @@ std::expected<Caller, Problem> authenticate(const http::Request& request, std::s
     return std::unexpected(unauthorized("the Authorization header must be \"Bearer <token>\"",
                                         R"(Bearer realm="b3scale", error="invalid_request")"));
   }
-  const auto claims = token::verify(*token, secret, now);
+  const auto claims = token::verify_any(*token, {authority.secret, authority.previous_secret}, now);
   if (!claims) {
     return std::unexpected(
         unauthorized(fmt::format("the token was refused: {}", token::to_message(claims.error())),
                      R"(Bearer realm="b3scale", error="invalid_token")"));
   }
+  if (!claims->id.empty() && authority.is_revoked && authority.is_revoked(claims->id)) {
+    return std::unexpected(unauthorized("the token was refused: it has been revoked",
+                                        R"(Bearer realm="b3scale", error="invalid_token")"));
+  }
   return Caller{.subject = claims->subject,
                 .admin = claims->has_scope(token::scope_admin),
-                .reader = claims->has_scope(token::scope_user)};
+                .reader = claims->has_scope(token::scope_user),
+                .node = claims->has_scope(token::scope_node) && !claims->subject.empty(),
+                .token_id = claims->id};
 }
 
 std::optional<Problem> forbids(const Caller& caller, Access access) {
-  const bool allowed =
-      access == Access::anyone || caller.admin || (access == Access::reader && caller.reader);
+  const bool allowed = access == Access::anyone || access == Access::open || caller.admin ||
+                       (access == Access::reader && caller.reader) ||
+                       (access == Access::node && caller.node);
   if (allowed) return {};
-  return Problem{
-      .status = 403,
-      .error = "forbidden",
-      .message = fmt::format("this needs a token with the scope {}",
-                             access == Access::admin ? token::scope_admin : token::scope_user)};
+  const auto scope = access == Access::admin  ? token::scope_admin
+                     : access == Access::node ? token::scope_node
+                                              : token::scope_user;
+  return Problem{.status = 403,
+                 .error = "forbidden",
+                 .message = fmt::format("this needs a token with the scope {}", scope)};
 }
 
 }  // namespace b3::api

@@ -4,6 +4,7 @@
 
 #include "api/json.h"
 #include "base/encoding.h"
+#include "base/json.h"
 #include "base/url.h"
 
 namespace b3::api {
@@ -11,15 +12,12 @@ namespace {
 
 constexpr double default_load_factor = 1.0;
 constexpr double max_load_factor = 1000.0;
+constexpr double least_load_factor_of_node = 0.1;
+constexpr double most_load_factor_of_node = 10.0;
 
 // Fields that GET shows and a client may send back unchanged are overlooked.
 void refuse_unknown_fields(Fields& fields) {
-  fields.refuse_others(
-      {"id",          "node_state",   "admin_state",       "agent_heartbeat",   "agent_ref",
-       "last_error",  "latency",      "latency_ms",        "meetings_count",    "attendees_count",
-       "load_factor", "bbb",          "settings",          "created_at",        "updated_at",
-       "synced_at",   "eligible",     "ineligible_reason", "ineligible_detail", "expected_load",
-       "health",      "forced_health"});
+  fields.refuse_others(schema("BackendInput"));
 }
 
 std::optional<std::string> read_host(Fields& bbb) {
@@ -67,6 +65,16 @@ std::optional<std::optional<Health>> read_forced_health(Fields& fields) {
   return health;
 }
 
+// Outer nullopt: not given. Inner nullopt: nobody's.
+std::optional<std::optional<std::string>> read_agent_ref(Fields& fields) {
+  constexpr std::string_view name = "agent_ref";
+  if (!fields.has(name)) return {};
+  if (fields.is_null(name)) return std::optional<std::string>{};
+  auto text = fields.filled_text(name);
+  if (!text) return {};
+  return std::optional(std::move(text));
+}
+
 json::value health_json(const Backend& backend) {
   json::object health{{"state", to_string(backend.effective_health())},
                       {"reason", text_or_null(backend.health_reason)},
@@ -90,7 +98,8 @@ json::object to_json(const Backend& backend, const placement::Candidate& candida
                       {"admin_state", to_string(backend.admin_state)},
                       {"health", health_json(backend)},
                       {"agent_heartbeat", time_or_null(backend.agent_heartbeat)},
-                      {"agent_ref", nullptr},
+                      {"agent_ref", text_or_null(backend.agent_ref.value_or(""))},
+                      {"report", nullptr},
                       {"last_error", text_or_null(backend.last_error)},
                       {"latency", backend.latency_microseconds * 1000},
                       {"latency_ms", double(backend.latency_microseconds) / 1000.0},
@@ -106,6 +115,7 @@ json::object to_json(const Backend& backend, const placement::Candidate& candida
                       {"ineligible_reason", nullptr},
                       {"ineligible_detail", nullptr},
                       {"expected_load", candidate.expected_load}};
+  if (!backend.agent_report.empty()) object["report"] = stored_document(backend.agent_report);
   if (rejected) {
     object["ineligible_reason"] = placement::to_string(rejected->reason);
     object["ineligible_detail"] = rejected->detail;
@@ -124,7 +134,7 @@ std::expected<Backend, Problem> new_backend(const json::object& body, WallTime n
   backend.created_at = backend.updated_at = now;
   if (const auto* object = fields.object("bbb")) {
     Fields bbb{*object, "bbb.", errors};
-    bbb.refuse_others({"host", "secret"});
+    bbb.refuse_others(schema("BackendInputBbb"));
     bbb.require("host");
     bbb.require("secret");
     backend.host = read_host(bbb).value_or("");
@@ -135,6 +145,7 @@ std::expected<Backend, Problem> new_backend(const json::object& body, WallTime n
   }
   backend.load_factor = read_load_factor(fields).value_or(default_load_factor);
   backend.admin_state = read_admin_state(fields).value_or(AdminState::init);
+  backend.agent_ref = read_agent_ref(fields).value_or(std::nullopt);
   if (backend.admin_state == AdminState::decommissioned) {
     fields.refuse("admin_state", "must not be decommissioned on a new backend");
   }
@@ -156,18 +167,33 @@ std::expected<store::BackendPatch, Problem> backend_patch(const json::object& bo
   store::BackendPatch patch;
   if (const auto* object = fields.object("bbb")) {
     Fields bbb{*object, "bbb.", errors};
-    bbb.refuse_others({"host", "secret"});
+    bbb.refuse_others(schema("BackendInputBbb"));
     patch.host = read_host(bbb);
     patch.secret = bbb.filled_text("secret");
   }
   patch.load_factor = read_load_factor(fields);
   patch.admin_state = read_admin_state(fields);
   patch.forced_health = read_forced_health(fields);
+  patch.agent_ref = read_agent_ref(fields);
   if (const auto* given = fields.document("settings")) {
     patch.settings_merge_json = json::serialize(*given);
   }
   if (!errors.empty()) return refuse_fields(std::move(errors));
   return patch;
+}
+
+std::optional<Problem> forbids_node(const json::object& body) {
+  for (const auto& member : body) {
+    if (member.key() == "bbb" || member.key() == "load_factor") continue;
+    return refuse(403, "forbidden",
+                  "a node may set bbb.host, bbb.secret and load_factor of its backend only")
+        .error();
+  }
+  const auto factor = find_number(body, "load_factor");
+  if (factor && !(*factor >= least_load_factor_of_node && *factor <= most_load_factor_of_node)) {
+    return refuse_fields({{"load_factor", "must be from 0.1 to 10"}}).error();
+  }
+  return {};
 }
 
 FieldErrors check_merged_settings(const Backend& stored, const store::BackendPatch& patch) {

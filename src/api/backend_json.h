@@ -18,6 +18,8 @@ boost::json::object to_json(const Backend& backend, const placement::Candidate& 
 
 std::expected<Backend, Problem> new_backend(const boost::json::object& body, WallTime now);
 std::expected<store::BackendPatch, Problem> backend_patch(const boost::json::object& body);
+// Why a node may not say this of its backend, if so.
+std::optional<Problem> forbids_node(const boost::json::object& body);
 // What is wrong with the settings `stored` would have after the patch.
 FieldErrors check_merged_settings(const Backend& stored, const store::BackendPatch& patch);
 

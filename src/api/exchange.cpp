@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "api/json.h"
+#include "api/router.h"
 #include "base/encoding.h"
 
 namespace b3::api {
@@ -24,6 +25,40 @@ Problem problem_of_body(http::BodyError error) {
       break;
   }
   return {.status = 400, .error = "bad_request", .message = "the body could not be read"};
+}
+
+// "2026-11-21T22:03:53.120Z"; the fraction may be missing.
+std::optional<WallTime> parse_rfc3339(std::string_view text) {
+  constexpr std::string_view form = "0000-00-00T00:00:00";
+  if (text.size() < form.size() + 1 || text.size() > form.size() + 11) return {};
+  for (std::size_t i = 0; i < form.size(); ++i) {
+    const bool digit = text[i] >= '0' && text[i] <= '9';
+    if (form[i] == '0' ? !digit : text[i] != form[i]) return {};
+  }
+  const auto part = [&](std::size_t from, std::size_t count) {
+    int value = 0;
+    for (const char c : text.substr(from, count)) value = value * 10 + (c - '0');
+    return value;
+  };
+  int fraction = 0;
+  auto rest = text.substr(form.size());
+  if (rest.starts_with('.')) {
+    int unit = 100;
+    rest.remove_prefix(1);
+    if (rest.empty() || rest.front() < '0' || rest.front() > '9') return {};
+    for (; !rest.empty() && rest.front() >= '0' && rest.front() <= '9'; rest.remove_prefix(1)) {
+      fraction += unit * (rest.front() - '0');
+      unit /= 10;
+    }
+  }
+  const std::chrono::year_month_day date{std::chrono::year(part(0, 4)),
+                                         std::chrono::month(unsigned(part(5, 2))),
+                                         std::chrono::day(unsigned(part(8, 2)))};
+  if (rest != "Z" || !date.ok() || part(11, 2) > 23 || part(14, 2) > 59 || part(17, 2) > 59) {
+    return {};
+  }
+  return std::chrono::sys_days(date) + std::chrono::hours(part(11, 2)) +
+         std::chrono::minutes(part(14, 2)) + seconds(part(17, 2)) + milliseconds(fraction);
 }
 
 std::string lower_case(std::string text) {
@@ -50,8 +85,7 @@ std::expected<std::string, Problem> uuid_argument(const Exchange& exchange, std:
   return id;
 }
 
-std::expected<Filters, Problem> Filters::read(const Exchange& exchange,
-                                              std::initializer_list<std::string_view> known) {
+std::expected<Filters, Problem> Filters::read(const Exchange& exchange) {
   auto parameters = bbb::parse_parameters(exchange.request.query());
   if (!parameters) {
     return api::refuse(400, "bad_request", std::string(bbb::to_message(parameters.error())));
@@ -59,7 +93,8 @@ std::expected<Filters, Problem> Filters::read(const Exchange& exchange,
   Filters filters;
   filters.parameters_ = std::move(*parameters);
   for (const auto& parameter : filters.parameters_) {
-    if (std::ranges::find(known, parameter.name) == known.end()) {
+    if (std::ranges::find(exchange.route.parameters, parameter.name, &Field::name) ==
+        exchange.route.parameters.end()) {
       filters.refuse(parameter.name, "is not a known parameter");
     }
   }
@@ -92,6 +127,14 @@ std::optional<std::int64_t> Filters::integer(std::string_view name, std::int64_t
   if (error == std::errc{} && stopped == end && number >= min && number <= max) return number;
   refuse(name, fmt::format("must be a whole number from {} to {}", min, max));
   return {};
+}
+
+std::optional<WallTime> Filters::time(std::string_view name) {
+  const auto value = text(name);
+  if (!value) return {};
+  const auto time = parse_rfc3339(*value);
+  if (!time) refuse(name, "must be a time such as 2026-11-21T22:03:53Z");
+  return time;
 }
 
 void Filters::refuse(std::string_view name, std::string problem) {

@@ -11,8 +11,7 @@ constexpr auto key_rule = "must be 1 to 64 letters, digits, '-', '_' and '.', an
 
 // Fields that GET shows and a client may send back unchanged are overlooked.
 void refuse_unknown_fields(Fields& fields) {
-  fields.refuse_others(
-      {"id", "active", "bbb", "settings", "account_ref", "created_at", "updated_at"});
+  fields.refuse_others(schema("FrontendInput"));
 }
 
 std::optional<std::string> read_key(Fields& bbb) {
@@ -63,7 +62,7 @@ std::expected<Frontend, Problem> new_frontend(const json::object& body, WallTime
   frontend.created_at = frontend.updated_at = now;
   if (const auto* object = fields.object("bbb")) {
     Fields bbb{*object, "bbb.", errors};
-    bbb.refuse_others({"key", "secret"});
+    bbb.refuse_others(schema("FrontendInputBbb"));
     bbb.require("key");
     frontend.key = read_key(bbb).value_or("");
     frontend.secret =
@@ -91,7 +90,7 @@ std::expected<store::FrontendPatch, Problem> frontend_patch(const json::object& 
   store::FrontendPatch patch;
   if (const auto* object = fields.object("bbb")) {
     Fields bbb{*object, "bbb.", errors};
-    bbb.refuse_others({"key", "secret"});
+    bbb.refuse_others(schema("FrontendInputBbb"));
     patch.key = read_key(bbb);
     patch.secret = bbb.filled_text("secret");
   }

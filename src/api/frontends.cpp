@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <expected>
 
+#include "api/audit.h"
 #include "api/frontend_json.h"
 #include "api/json.h"
 #include "api/resources.h"
@@ -18,25 +19,42 @@ void log_change(const Exchange& exchange, std::string_view what, const Frontend&
 }
 
 std::expected<Frontend, Problem> change_stored(store::Store& store, const std::string& id,
-                                               const store::FrontendPatch& patch, WallTime now) {
+                                               const store::FrontendPatch& patch,
+                                               const Author& author) {
   const auto stored = store.find_frontend(id);
   if (!stored) return refuse_unknown("frontend");
   if (auto errors = check_merged_settings(*stored, patch); !errors.empty()) {
     return refuse_fields(std::move(errors));
   }
-  auto written = store.update_frontend(id, patch, now);
+  auto written = store.update_frontend(id, patch, author.at);
   if (!written && written.error() == store::WriteError::in_use) {
     return refuse(409, "conflict",
                   "the key cannot change while the frontend has meetings; end them first");
   }
   if (!written) return std::unexpected(problem_of(written.error(), "frontend"));
+  store.record_audit(record_of(author, &*stored, &*written));
   return std::move(*written);
+}
+
+std::expected<Frontend, store::WriteError> insert_stored(store::Store& store,
+                                                         const Frontend& frontend,
+                                                         const Author& author) {
+  auto written = store.insert_frontend(frontend);
+  if (written) store.record_audit(record_of(author, nullptr, &*written));
+  return written;
+}
+
+std::expected<Frontend, store::WriteError> remove_stored(store::Store& store, const std::string& id,
+                                                         bool force, const Author& author) {
+  auto gone = store.delete_frontend(id, force);
+  if (gone) store.record_audit(record_of(author, &*gone, nullptr));
+  return gone;
 }
 
 }  // namespace
 
 boost::asio::awaitable<Answer> list_frontends(Exchange& exchange) {
-  auto filters = Filters::read(exchange, {"key", "account_ref", "active", "limit", "offset"});
+  auto filters = Filters::read(exchange);
   if (!filters) co_return std::unexpected(std::move(filters.error()));
   const auto key = filters->text("key");
   const auto account_ref = filters->text("account_ref");
@@ -60,8 +78,11 @@ boost::asio::awaitable<Answer> create_frontend(Exchange& exchange) {
   const auto frontend = new_frontend(*body, exchange.now.wall);
   if (!frontend) co_return std::unexpected(frontend.error());
 
-  auto written = co_await exchange.store.run(
-      [&](store::Store& store) { return store.insert_frontend(*frontend); });
+  const auto author = author_of(exchange);
+  auto written = co_await exchange.store.run([&](store::Store& store) {
+    return in_one_transaction(
+        store, [&](store::Store& inside) { return insert_stored(inside, *frontend, author); });
+  });
   if (!written) co_return std::unexpected(problem_of(written.error(), "frontend"));
 
   exchange.view.put(*written);
@@ -89,8 +110,11 @@ boost::asio::awaitable<Answer> change_frontend(Exchange& exchange) {
   const auto patch = frontend_patch(*body);
   if (!patch) co_return std::unexpected(patch.error());
 
-  auto written = co_await exchange.store.run(
-      [&](store::Store& store) { return change_stored(store, *id, *patch, exchange.now.wall); });
+  const auto author = author_of(exchange);
+  auto written = co_await exchange.store.run([&](store::Store& store) {
+    return in_one_transaction(
+        store, [&](store::Store& inside) { return change_stored(inside, *id, *patch, author); });
+  });
   if (!written) co_return std::unexpected(std::move(written.error()));
 
   exchange.view.put(*written);
@@ -101,13 +125,16 @@ boost::asio::awaitable<Answer> change_frontend(Exchange& exchange) {
 boost::asio::awaitable<Answer> delete_frontend(Exchange& exchange) {
   const auto id = uuid_argument(exchange, "frontend");
   if (!id) co_return std::unexpected(id.error());
-  auto filters = Filters::read(exchange, {"force"});
+  auto filters = Filters::read(exchange);
   if (!filters) co_return std::unexpected(std::move(filters.error()));
   const bool force = filters->boolean("force").value_or(false);
   if (auto problem = filters->problem()) co_return std::unexpected(std::move(*problem));
 
-  auto gone = co_await exchange.store.run(
-      [&](store::Store& store) { return store.delete_frontend(*id, force); });
+  const auto author = author_of(exchange);
+  auto gone = co_await exchange.store.run([&](store::Store& store) {
+    return in_one_transaction(
+        store, [&](store::Store& inside) { return remove_stored(inside, *id, force, author); });
+  });
   if (!gone) co_return std::unexpected(problem_of(gone.error(), "frontend"));
 
   exchange.view.erase_frontend(*id);

@@ -194,6 +194,15 @@ void Fields::refuse_others(std::initializer_list<std::string_view> known) {
   }
 }
 
+void Fields::refuse_others(const Schema& known) {
+  for (const auto& member : object_) {
+    const std::string_view key = member.key();
+    if (std::ranges::find(known.fields, key, &Field::name) == known.fields.end()) {
+      refuse(key, "is not a known field");
+    }
+  }
+}
+
 void add_settings_errors(const FieldErrors& from, FieldErrors& to) {
   for (const auto& [field, problem] : from) {
     if (field.empty() || field == "settings" || field.starts_with("settings.")) {

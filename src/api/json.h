@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "api/problem.h"
+#include "api/schema.h"
 #include "base/time.h"
 #include "model/backend.h"
 
@@ -50,6 +51,7 @@ class Fields {
   void require(std::string_view name);
   void refuse(std::string_view name, std::string problem);
   void refuse_others(std::initializer_list<std::string_view> known);
+  void refuse_others(const Schema& known);
 
  private:
   const json::value* given(std::string_view name);

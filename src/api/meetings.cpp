@@ -1,6 +1,7 @@
 // /api/v1/meetings
 #include <expected>
 
+#include "api/audit.h"
 #include "api/json.h"
 #include "api/resources.h"
 #include "base/log.h"
@@ -84,12 +85,16 @@ struct MeetingFilter {
 
 // The row that was deleted; nullopt when there is none. A row that moves on between reading and
 // deleting is followed: whoever deletes a meeting means it wherever it is.
-std::optional<Meeting> end_stored(store::Store& store, const std::string& scoped_id, WallTime now) {
+std::optional<Meeting> end_stored(store::Store& store, const std::string& scoped_id,
+                                  const Author& author) {
   constexpr int attempts = 3;
   for (int attempt = 0; attempt < attempts; ++attempt) {
     const auto stored = store.find_meeting(scoped_id);
     if (!stored) return {};
-    if (auto ended = store.end(scoped_id, stored->epoch, now)) return ended;
+    if (auto ended = store.end(scoped_id, stored->epoch, author.at)) {
+      store.record_audit(record_of_end(author, *ended));
+      return ended;
+    }
   }
   throw store::StoreUnavailable("a meeting row kept changing while it was to be deleted");
 }
@@ -97,8 +102,7 @@ std::optional<Meeting> end_stored(store::Store& store, const std::string& scoped
 }  // namespace
 
 boost::asio::awaitable<Answer> list_meetings(Exchange& exchange) {
-  auto filters = Filters::read(exchange, {"backend_id", "backend_host", "frontend_id",
-                                          "frontend_key", "running", "limit", "offset"});
+  auto filters = Filters::read(exchange);
   if (!filters) co_return std::unexpected(std::move(filters.error()));
   const MeetingFilter filter{
       .backend_id = filters->text("backend_id"),
@@ -147,8 +151,11 @@ boost::asio::awaitable<Answer> delete_meeting(Exchange& exchange) {
   const std::string scoped_id{known ? known->scoped_id() : id};
   const auto known_epoch = known ? known->epoch() : 0;
 
-  const auto ended = co_await exchange.store.run(
-      [&](store::Store& store) { return end_stored(store, scoped_id, exchange.now.wall); });
+  const auto author = author_of(exchange);
+  const auto ended = co_await exchange.store.run([&](store::Store& store) {
+    return in_one_transaction(
+        store, [&](store::Store& inside) { return end_stored(inside, scoped_id, author); });
+  });
   if (!ended) {
     exchange.view.erase_meeting(scoped_id, known_epoch);
     co_return refuse_unknown("meeting");

@@ -7,7 +7,7 @@
 namespace b3::api {
 
 boost::asio::awaitable<Answer> try_placement(Exchange& exchange) {
-  auto filters = Filters::read(exchange, {"frontend", "expected_size"});
+  auto filters = Filters::read(exchange);
   if (!filters) co_return std::unexpected(std::move(filters.error()));
   const auto key = filters->text("frontend");
   const auto expected_size = filters->integer("expected_size", 1, 100'000);

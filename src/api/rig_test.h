@@ -64,14 +64,32 @@ inline std::string bearer(std::string subject, std::vector<std::string> scopes,
 inline std::string admin() {
   return bearer("root", {"b3scale", "b3scale:admin"});
 }
+inline std::string node(std::string agent_ref) {
+  return bearer(std::move(agent_ref), {"b3scale:node"});
+}
 inline std::string tenant(std::string account) {
   return bearer(std::move(account), {"b3scale"});
 }
 
+struct NoNodes : http::Sender {
+  boost::asio::awaitable<std::expected<http::ClientResponse, http::ClientError>> send(
+      http::ClientRequest) override {
+    co_return std::unexpected(
+        http::ClientError{http::ClientFailure::connect, "there is no network here"});
+  }
+};
+
 struct Rig {
   explicit Rig(std::string url = "sqlite::memory:", bool migrated = true,
                std::string_view secret = jwt_secret)
-      : store(std::move(url), 1), api(store, view, options(secret)) {
+      : store(std::move(url), 1),
+        nodes(sender, {}),
+        events(background, store, view, [](std::string_view) {}),
+        commands(
+            background, store, view, nodes, "instance-1", [](std::string_view) {},
+            [] { return false; }),
+        revocations(background, store, [] { return false; }),
+        api(store, view, events, commands, revocations, options(secret)) {
     if (migrated) store.run_blocking([](store::Store& db) { return db.migrate(start); });
   }
 
@@ -150,7 +168,14 @@ struct Rig {
 
   WallTime now = start;
   view::View view;
+  // Work that goes on behind the answers; it is never run here.
+  Loop background;
+  NoNodes sender;
   store::Executor store;
+  node::Nodes nodes;
+  events::Events events;
+  command::Runner commands;
+  Revocations revocations;
   Api api;
 };
 

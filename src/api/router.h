@@ -10,6 +10,7 @@
 #include "api/auth.h"
 #include "api/exchange.h"
 #include "api/problem.h"
+#include "api/schema.h"
 
 namespace b3::api {
 
@@ -18,6 +19,12 @@ struct Route {
   std::string_view pattern;  // "/api/v1/frontends/{id}": {} takes one segment
   Access access;
   Handler handler;
+  std::string_view operation;  // its name in the OpenAPI document
+  std::string_view about;
+  std::span<const Field> parameters = {};  // of the query
+  std::string_view body = {};              // name of a schema; "xml"
+  int status = 200;                        // when it succeeds
+  std::string_view answer = {};            // as Field::type; "" an object of any form
 };
 
 // Every route there is.

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "api/audit.h"
 #include "api/json.h"
 #include "api/resources.h"
 #include "base/log.h"
@@ -34,9 +35,16 @@ boost::asio::awaitable<Answer> show_status(Exchange& exchange) {
   json::object body{{"version", exchange.options.version},
                     {"build", exchange.options.build},
                     {"api", "v1"},
+                    {"instance_id", exchange.options.instance_id},
+                    {"instances", json::array{}},
                     {"account_ref", exchange.caller.subject},
                     {"is_admin", exchange.caller.admin},
                     {"database", std::move(database)}};
+  if (exchange.options.instances) {
+    for (auto& id : exchange.options.instances()) {
+      body["instances"].get_array().push_back(json::string(id));
+    }
+  }
   for (auto& [name, count] : count_visible(exchange)) body[name] = count;
   co_return json_response(200, body);
 }
@@ -44,6 +52,10 @@ boost::asio::awaitable<Answer> show_status(Exchange& exchange) {
 boost::asio::awaitable<Answer> migrate(Exchange& exchange) {
   const auto status = co_await exchange.store.run(
       [now = exchange.now.wall](store::Store& store) { return store.migrate(now); });
+  const auto record = record_of(author_of(exchange), "migrate", {"database", "", ""},
+                                json::object{{"schema_version", status.before}},
+                                json::object{{"schema_version", status.current}});
+  co_await exchange.store.run([&record](store::Store& store) { store.record_audit(record); });
   log::info("database migrated", {{"who", exchange.caller.subject},
                                   {"before", status.before},
                                   {"current", status.current},

@@ -35,6 +35,27 @@ TEST_CASE("without any variable the documented defaults hold") {
   CHECK(config->ca_file.empty());
 }
 
+TEST_CASE("metrics: on the main address for everybody, unless said otherwise") {
+  const auto config = read_daemon_config({});
+  REQUIRE(config);
+  CHECK(config->metrics_listen.empty());
+  CHECK(config->metrics_token.empty());
+  CHECK_FALSE(config->metrics_per_meeting);
+  const auto other = read_daemon_config({{"B3SCALE_METRICS_LISTEN", "[::1]:9102"},
+                                         {"B3SCALE_METRICS_TOKEN", " open sesame "},
+                                         {"B3SCALE_METRICS_PER_MEETING", "true"},
+                                         {"B3SCALE_API_JWT_SECRET_PREVIOUS", "the old one"}});
+  REQUIRE(other);
+  CHECK(other->metrics_listen == "[::1]:9102");
+  CHECK(other->metrics_token == " open sesame ");
+  CHECK(other->metrics_per_meeting);
+  CHECK(other->api_jwt_secret_previous == "the old one");
+  const auto wrong = read_daemon_config(
+      {{"B3SCALE_METRICS_LISTEN", "everywhere"}, {"B3SCALE_METRICS_PER_MEETING", "some"}});
+  REQUIRE_FALSE(wrong);
+  CHECK(wrong.error().size() == 2);
+}
+
 TEST_CASE("every variable reaches its field") {
   const auto config = read_daemon_config({{"B3SCALE_LISTEN_HTTP", "[::1]:8080"},
                                           {"B3SCALE_DB_URL", "sqlite:b3.db"},

@@ -69,9 +69,38 @@ Sent send_blocking(http::ClientRequest request, const std::string& ca_file) {
   return std::move(sent.value());
 }
 
+std::expected<http::ClientRequest, Failure> begin_request(const std::string& address,
+                                                          std::string_view method,
+                                                          const std::string& target) {
+  const auto url = parse_url(address);
+  if (!url) {
+    return std::unexpected(Failure{fmt::format("the API's address is not usable: {}", url.error()),
+                                   "give it with --api or B3SCALE_API_URL, like "
+                                   "https://b3scale.example.org"});
+  }
+  std::string base = url->path;
+  while (base.ends_with('/')) base.pop_back();
+  http::ClientRequest request;
+  request.method = method;
+  request.url = *url;
+  request.target = base + target;
+  request.response_timeout = response_timeout;
+  request.max_body = 256 * 1024 * 1024;
+  return request;
+}
+
+std::expected<http::ClientResponse, Failure> send_to(http::ClientRequest request,
+                                                     const std::string& ca_file) {
+  const auto origin = request.url.origin();
+  auto sent = send_blocking(std::move(request), ca_file);
+  if (!sent) return std::unexpected(unreachable(origin, sent.error()));
+  return std::move(*sent);
+}
+
 }  // namespace
 
 std::expected<ApiAnswer, Failure> read_answer(int status, std::string_view body) {
+  if (status == 204) return ApiAnswer{status, json::object{}};
   boost::system::error_code error;
   json::value value = json::parse(body, error);
   if (error || !value.is_structured()) {
@@ -85,34 +114,39 @@ std::expected<ApiAnswer, Failure> read_answer(int status, std::string_view body)
   if (status >= 500 && find_field(value, "request_id")) {
     what += fmt::format(" (request {})", field_text(value, "request_id"));
   }
-  return std::unexpected(Failure{std::move(what), next_step(status)});
+  std::string next = next_step(status);
+  if (status == 404 && what.ends_with("resource")) {
+    next = "this b3scaled may be older than b3scalectl; compare \"b3scalectl show status\"";
+  }
+  return std::unexpected(Failure{std::move(what), std::move(next), {}, status});
 }
 
 std::expected<ApiAnswer, Failure> HttpApi::call(std::string_view method, const std::string& target,
                                                 const std::optional<json::object>& body) {
-  const auto url = parse_url(url_);
-  if (!url) {
-    return std::unexpected(Failure{fmt::format("the API's address is not usable: {}", url.error()),
-                                   "give it with --api or B3SCALE_API_URL, like "
-                                   "https://b3scale.example.org"});
-  }
-  std::string base = url->path;
-  while (base.ends_with('/')) base.pop_back();
-
-  http::ClientRequest request;
-  request.method = method;
-  request.url = *url;
-  request.target = base + target;
-  request.headers = {{"Authorization", "Bearer " + token_}, {"Accept", "application/json"}};
-  request.response_timeout = response_timeout;
-  request.max_body = 256 * 1024 * 1024;
+  auto request = begin_request(url_, method, target);
+  if (!request) return std::unexpected(std::move(request.error()));
+  request->headers.push_back({"Accept", "application/json"});
+  if (!token_.empty()) request->headers.push_back({"Authorization", "Bearer " + token_});
   if (body) {
-    request.headers.push_back({"Content-Type", "application/json"});
-    request.body = json::serialize(*body);
+    request->headers.push_back({"Content-Type", "application/json"});
+    request->body = json::serialize(*body);
   }
-  const auto sent = send_blocking(std::move(request), ca_file_);
-  if (!sent) return std::unexpected(unreachable(url->origin(), sent.error()));
-  return read_answer(sent->status, sent->body);
+  const auto answer = send_to(std::move(*request), ca_file_);
+  if (!answer) return std::unexpected(answer.error());
+  return read_answer(answer->status, answer->body);
+}
+
+std::expected<std::string, Failure> HttpApi::fetch(const std::string& target) {
+  auto request = begin_request(url_, "GET", target);
+  if (!request) return std::unexpected(std::move(request.error()));
+  request->acts = true;
+  auto answer = send_to(std::move(*request), ca_file_);
+  if (!answer) return std::unexpected(std::move(answer.error()));
+  if (answer->status != 200) {
+    return std::unexpected(Failure{fmt::format("b3scaled answered with HTTP {}", answer->status),
+                                   "the log of b3scaled says more"});
+  }
+  return std::move(answer->body);
 }
 
 }  // namespace b3::ctl

@@ -24,16 +24,19 @@ class Api {
   virtual std::expected<ApiAnswer, Failure> call(
       std::string_view method, const std::string& target,
       const std::optional<boost::json::object>& body = {}) = 0;
+  // A GET without the token, for the gateway; the body of an answer 200.
+  virtual std::expected<std::string, Failure> fetch(const std::string& target) = 0;
 };
 
 class HttpApi : public Api {
  public:
-  // `url`: scheme, host, port and perhaps a path the API is mounted under.
+  // `url`: scheme, host, port and perhaps a path the API is mounted under. "" as token: none.
   HttpApi(std::string url, std::string token, std::string ca_file)
       : url_(std::move(url)), token_(std::move(token)), ca_file_(std::move(ca_file)) {}
 
   std::expected<ApiAnswer, Failure> call(std::string_view method, const std::string& target,
                                          const std::optional<boost::json::object>& body) override;
+  std::expected<std::string, Failure> fetch(const std::string& target) override;
 
  private:
   std::string url_;

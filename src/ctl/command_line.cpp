@@ -106,11 +106,13 @@ std::string complete(Target& target) {
 }
 
 CommandNode describe(const CLI::App& app) {
-  CommandNode node{.names = {app.get_name()}, .help = app.get_description()};
+  CommandNode node;
+  node.names = {app.get_name()};
+  node.help = app.get_description();
   for (const auto& alias : app.get_aliases()) node.names.push_back(alias);
   for (const auto* option : app.get_options()) {
     if (option->get_positional()) {
-      if (node.argument.empty()) node.argument = option->get_name(true);
+      node.argument = option->get_name(true);
       continue;
     }
     CommandOption described{.names = {},

@@ -57,7 +57,34 @@ TEST_CASE("every command is understood") {
       {{"db", "migrate"}, Action::migrate},
       {{"auth", "authorize"}, Action::authorize},
       {{"auth", "create_access_token", "--ref", "r"}, Action::create_access_token},
-      {{"auth", "authorize_node_agent", "--ref", "r"}, Action::authorize_node_agent}};
+      {{"auth", "authorize_node_agent", "--ref", "r"}, Action::authorize_node_agent},
+      {{"authorize"}, Action::authorize},
+      {{"create_access_token", "--ref", "r"}, Action::create_access_token},
+      {{"--api", "https://x", "authorize_node_agent", "--ref", "node23", "--secret", "s"},
+       Action::authorize_node_agent},
+      {{"show", "meeting", "m"}, Action::show_meeting},
+      {{"show", "recordings", "--frontend", "k"}, Action::show_recordings},
+      {{"show", "audit", "--since", "2h", "--limit", "9"}, Action::show_audit},
+      {{"show", "commands", "--backend", "h"}, Action::show_commands},
+      {{"show", "command", "c"}, Action::show_command},
+      {{"show", "tokens"}, Action::show_tokens},
+      {{"create", "frontend", "k"}, Action::add_frontend},
+      {{"create", "meeting", "m", "--frontend", "k", "-p", "a=b"}, Action::create_meeting},
+      {{"set", "recording-visibility", "r", "published"}, Action::set_recording_visibility},
+      {{"remove", "frontend", "k"}, Action::remove_frontend},
+      {{"delete", "meeting", "m"}, Action::remove_meeting},
+      {{"end", "meeting", "m"}, Action::remove_meeting},
+      {{"end", "meetings", "--backend", "h"}, Action::end_meetings},
+      {{"drain", "backend", "h", "--wait", "--timeout", "2h"}, Action::drain_backend},
+      {{"refresh", "backend", "h"}, Action::refresh_backend},
+      {{"cancel", "command", "c"}, Action::cancel_command},
+      {{"revoke", "token", "t"}, Action::revoke_token},
+      {{"watch", "--interval", "5s"}, Action::watch},
+      {{"diff", "-f", "x", "--exit-code", "--prune"}, Action::diff},
+      {{"apply", "-f", "x", "--yes"}, Action::apply},
+      {{"export-openapi-schema"}, Action::export_schema},
+      {{"completions", "bash"}, Action::completions},
+      {{"list-names", "backends"}, Action::list_names}};
   for (const auto& [arguments, action] : commands) {
     CAPTURE(arguments[0]);
     CAPTURE(int(action));
@@ -100,6 +127,17 @@ TEST_CASE("wrong usage ends with 2 and names the problem") {
            {"explain"},
            {"explain", "m", "--frontend", "k"},
            {"explain", "m", "--expected-size", "3"},
+           {"end", "meetings"},
+           {"end", "meetings", "--backend", "h", "--frontend", "k"},
+           {"create", "meeting", "m"},
+           {"create", "meeting", "m", "--frontend", "k", "-p", "novalue"},
+           {"add", "backend", "https://n", "--secret", "s", "--secret-file", "f"},
+           {"completions", "tcsh"},
+           {"apply"},
+           {"watch", "--interval", "0s"},
+           {"drain", "backend", "h", "--timeout", "soon"},
+           {"--json", "--yaml", "show", "status"},
+           {"show", "audit", "--limit", "0"},
            {"rm", "meeting", "a", "b"}}) {
     const auto invocation = parse(arguments);
     REQUIRE_FALSE(invocation);
@@ -123,6 +161,29 @@ TEST_CASE("help and version end with 0") {
   REQUIRE_FALSE(nested);
   CHECK(nested.error().exit_code == 0);
   CHECK(nested.error().text.find("--load-factor") != std::string::npos);
+}
+
+TEST_CASE("the documented spelling of a change of settings") {
+  const auto set = parse({"--api", "https://api.bbb.example.org", "set", "backend", "-j",
+                          R"({"tags":["bbb_26"]})", "https://node23.bbb.example.org"});
+  REQUIRE(set);
+  CHECK(set->name == "https://node23.bbb.example.org");
+  CHECK(set->settings == R"({"tags":["bbb_26"]})");
+}
+
+TEST_CASE("completion scripts know the whole tree") {
+  for (const auto* shell : {"bash", "zsh", "fish"}) {
+    CAPTURE(shell);
+    const auto invocation = parse({"completions", shell});
+    REQUIRE(invocation);
+    const auto& script = invocation->script;
+    for (const auto* word :
+         {"'show backends'", "'delete frontend'", "expected-size", "prune", "recording-visibility",
+          "list-names backends", "export-openapi-schema", "given_up"}) {
+      CAPTURE(word);
+      CHECK(script.find(word) != std::string::npos);
+    }
+  }
 }
 
 TEST_CASE("lifetimes") {

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include "base/json.h"
+#include "ctl/context.h"
 #include "ctl/fields.h"
+#include "ctl/render_lists.h"
 #include "ctl/resolve.h"
 #include "ctl/table.h"
 
@@ -13,33 +15,7 @@ namespace json = boost::json;
 
 namespace {
 
-using Output = std::expected<std::string, Failure>;
-using Found = std::expected<json::value, Failure>;
 using Finder = Found (*)(Api& api, const std::string& name);
-
-struct Context {
-  const Invocation& invocation;
-  Api& api;
-  const Style& style;
-};
-
-std::string as_json(const Context& context, json::value value) {
-  return render_json(context.style.show_secrets ? std::move(value)
-                                                : hide_secrets(std::move(value)));
-}
-
-using Render = std::string (*)(const json::value&, const Style&);
-
-std::string shown(const Context& context, json::value value, Render render) {
-  if (context.invocation.json) return as_json(context, std::move(value));
-  return render(value, context.style);
-}
-
-Output show(const Context& context, const std::string& target, Render render) {
-  auto answer = context.api.call("GET", target);
-  if (!answer) return std::unexpected(std::move(answer.error()));
-  return shown(context, std::move(answer->body), render);
-}
 
 Output show_one(const Context& context, Finder find, Render render) {
   auto found = find(context.api, context.invocation.name);
@@ -50,26 +26,43 @@ Output show_one(const Context& context, Finder find, Render render) {
 Output show_status(const Context& context) {
   auto answer = context.api.call("GET", "/api/v1/status");
   if (!answer) return std::unexpected(std::move(answer.error()));
-  if (context.invocation.json) return as_json(context, std::move(answer->body));
-  return render_status(answer->body, context.invocation.api_url);
+  if (wants_data(context.invocation)) return as_data(context, std::move(answer->body));
+  return render_status(answer->body, context.invocation.api_url, context.style);
 }
 
 Output show_meetings(const Context& context) {
-  std::string query;
-  const auto add = [&query](std::string_view name, const std::string& id) {
-    query += fmt::format("{}{}={}", query.empty() ? "?" : "&", name, id);
-  };
+  QueryText query;
   if (context.invocation.backend) {
     const auto backend = find_backend(context.api, *context.invocation.backend);
     if (!backend) return std::unexpected(backend.error());
-    add("backend_id", field_text(*backend, "id"));
+    query.add("backend_id", field_text(*backend, "id"));
   }
   if (context.invocation.frontend) {
     const auto frontend = find_frontend(context.api, *context.invocation.frontend);
     if (!frontend) return std::unexpected(frontend.error());
-    add("frontend_id", field_text(*frontend, "id"));
+    query.add("frontend_id", field_text(*frontend, "id"));
   }
-  return show(context, "/api/v1/meetings" + query, render_meetings);
+  return show(context, "/api/v1/meetings" + query.text(), render_meetings);
+}
+
+Output show_recordings(const Context& context) {
+  QueryText query;
+  if (context.invocation.frontend) {
+    const auto frontend = find_frontend(context.api, *context.invocation.frontend);
+    if (!frontend) return std::unexpected(frontend.error());
+    query.add("frontend_id", field_text(*frontend, "id"));
+  }
+  return show(context, "/api/v1/recordings" + query.text(), render_recordings);
+}
+
+Output set_recording_visibility(const Context& context) {
+  const Invocation& invocation = context.invocation;
+  auto answer = context.api.call("PATCH", "/api/v1/recordings/" + escape_for_url(invocation.name),
+                                 json::object{{"visibility", invocation.visibility}});
+  if (!answer) return std::unexpected(std::move(answer.error()));
+  if (wants_data(invocation)) return as_data(context, std::move(answer->body));
+  return fmt::format("The recording {} is {} now.\n", printable(invocation.name),
+                     printable(invocation.visibility));
 }
 
 // The address a tenant enters; a frontend's calls go below its key.
@@ -86,6 +79,7 @@ Output add_frontend(const Context& context) {
   auto answer = context.api.call("POST", "/api/v1/frontends", *body);
   if (!answer) return std::unexpected(std::move(answer.error()));
   if (context.invocation.json) return render_json(answer->body);
+  if (context.invocation.yaml) return render_yaml(answer->body);
   return fmt::format("Frontend {} added. For its configuration:\n  URL     {}\n  Secret  {}\n",
                      field_text(answer->body, "bbb.key"), tenant_url(context, answer->body),
                      field_text(answer->body, "bbb.secret"));
@@ -96,7 +90,7 @@ Output add_backend(const Context& context) {
   if (!body) return std::unexpected(body.error());
   auto answer = context.api.call("POST", "/api/v1/backends", *body);
   if (!answer) return std::unexpected(std::move(answer.error()));
-  if (context.invocation.json) return as_json(context, std::move(answer->body));
+  if (wants_data(context.invocation)) return as_data(context, std::move(answer->body));
   const auto state = field_text(answer->body, "admin_state");
   auto text =
       fmt::format("Backend {} added in state {}.\n", field_text(answer->body, "bbb.host"), state);
@@ -130,7 +124,7 @@ Output change(const Context& context, const Kind& kind,
   if (!found) return std::unexpected(found.error());
   auto answer = context.api.call("PATCH", kind.path(*found), *body);
   if (!answer) return std::unexpected(std::move(answer.error()));
-  if (context.invocation.json) return as_json(context, std::move(answer->body));
+  if (wants_data(context.invocation)) return as_data(context, std::move(answer->body));
   return fmt::format("The {} {} is {}.\n", kind.name, field_text(answer->body, kind.label), done);
 }
 
@@ -140,7 +134,7 @@ Output remove(const Context& context, const Kind& kind) {
   auto answer = context.api.call(
       "DELETE", kind.path(*found) + (context.invocation.force ? "?force=true" : ""));
   if (!answer) return std::unexpected(std::move(answer.error()));
-  if (context.invocation.json) return as_json(context, std::move(answer->body));
+  if (wants_data(context.invocation)) return as_data(context, std::move(answer->body));
   const auto label = printable(field_text(answer->body, kind.label));
   if (answer->status == 202) {
     return fmt::format(
@@ -148,6 +142,31 @@ Output remove(const Context& context, const Kind& kind) {
         kind.name, label);
   }
   return fmt::format("The {} {} is removed.\n", kind.name, label);
+}
+
+// For the shells' completion, one name a line.
+Output list_names(const Context& context) {
+  const std::string& kind = context.invocation.name;
+  const auto answer = context.api.call("GET", "/api/v1/" + kind);
+  if (!answer) return std::unexpected(answer.error());
+  const std::string_view field = kind == "backends"    ? "bbb.host"
+                                 : kind == "frontends" ? "bbb.key"
+                                                       : "id";
+  std::string names;
+  for (const auto& element : elements_of(answer->body)) {
+    std::string name = printable(short_host(field_text(element, field)));
+    if (const auto scheme = name.find("://"); kind == "backends" && scheme != std::string::npos) {
+      name.erase(0, scheme + 3);
+    }
+    names += name + '\n';
+  }
+  return names;
+}
+
+Output export_schema(const Context& context) {
+  auto answer = context.api.call("GET", "/api/v1/openapi.json");
+  if (!answer) return std::unexpected(std::move(answer.error()));
+  return context.invocation.yaml ? render_yaml(answer->body) : render_json(answer->body);
 }
 
 Output explain(const Context& context) {
@@ -167,7 +186,7 @@ Output explain(const Context& context) {
 Output migrate(const Context& context) {
   auto answer = context.api.call("POST", "/api/v1/ctrl/migrate");
   if (!answer) return std::unexpected(std::move(answer.error()));
-  if (context.invocation.json) return as_json(context, std::move(answer->body));
+  if (wants_data(context.invocation)) return as_data(context, std::move(answer->body));
   const auto before = field_text(answer->body, "before");
   const auto current = field_text(answer->body, "current");
   if (before == current) return fmt::format("The database is at schema {} already.\n", current);
@@ -197,6 +216,10 @@ std::expected<json::object, Failure> frontend_body(const Invocation& invocation)
   if (invocation.action == Action::add_frontend) bbb["key"] = invocation.name;
   if (invocation.key) bbb["key"] = *invocation.key;
   if (invocation.inactive) body["active"] = false;
+  if (invocation.account_ref) {
+    body["account_ref"] =
+        invocation.account_ref->empty() ? json::value() : json::value(*invocation.account_ref);
+  }
   if (auto added = add_common(invocation, bbb, body); !added) {
     return std::unexpected(std::move(added.error()));
   }
@@ -219,8 +242,32 @@ std::expected<json::object, Failure> backend_body(const Invocation& invocation) 
   return body;
 }
 
-Output run_command(const Invocation& invocation, Api& api, const Style& style) {
-  const Context context{invocation, api, style};
+bool wants_data(const Invocation& invocation) {
+  return invocation.json || invocation.yaml;
+}
+
+std::string as_data(const Context& context, json::value value) {
+  if (!context.style.show_secrets) value = hide_secrets(std::move(value));
+  return context.invocation.yaml ? render_yaml(value) : render_json(value);
+}
+
+std::string shown(const Context& context, json::value value, Render render) {
+  if (wants_data(context.invocation)) return as_data(context, std::move(value));
+  return render(value, context.style);
+}
+
+Output show(const Context& context, const std::string& target, Render render) {
+  auto answer = context.api.call("GET", target);
+  if (!answer) return std::unexpected(std::move(answer.error()));
+  return shown(context, std::move(answer->body), render);
+}
+
+void QueryText::add(std::string_view name, std::string_view value) {
+  text_ += fmt::format("{}{}={}", text_.empty() ? "?" : "&", name, escape_for_url(value));
+}
+
+Output run_command(const Invocation& invocation, Api& api, const Style& style, Console& console) {
+  const Context context{invocation, api, style, console};
   switch (invocation.action) {
     case Action::show_status:
       return show_status(context);
@@ -260,8 +307,45 @@ Output run_command(const Invocation& invocation, Api& api, const Style& style) {
       return explain(context);
     case Action::migrate:
       return migrate(context);
+    case Action::show_meeting:
+      return show_one(context, find_meeting, render_meeting);
+    case Action::show_recordings:
+      return show_recordings(context);
+    case Action::set_recording_visibility:
+      return set_recording_visibility(context);
+    case Action::show_audit:
+      return show_audit(context);
+    case Action::show_tokens:
+      return show(context, "/api/v1/tokens", render_tokens);
+    case Action::revoke_token:
+      return revoke_token(context);
+    case Action::show_commands:
+      return show_commands(context);
+    case Action::show_command:
+      return show_command(context);
+    case Action::cancel_command:
+      return cancel_command(context);
+    case Action::create_meeting:
+      return create_meeting(context);
+    case Action::drain_backend:
+      return drain_backend(context);
+    case Action::refresh_backend:
+      return refresh_backend(context);
+    case Action::end_meetings:
+      return end_meetings(context);
+    case Action::watch:
+      return watch(context);
+    case Action::diff:
+      return diff_cluster(context);
+    case Action::apply:
+      return apply_cluster(context);
+    case Action::export_schema:
+      return export_schema(context);
+    case Action::list_names:
+      return list_names(context);
     case Action::none:
     case Action::version:
+    case Action::completions:
     case Action::authorize:
     case Action::create_access_token:
     case Action::authorize_node_agent:

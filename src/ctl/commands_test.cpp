@@ -2,9 +2,8 @@
 
 #include <doctest/doctest.h>
 
-#include <deque>
-
 #include "ctl/resolve.h"
+#include "ctl/script_test.h"
 
 namespace b3::ctl {
 namespace {
@@ -14,37 +13,17 @@ namespace json = boost::json;
 constexpr auto first_id = "11111111-1111-4111-8111-111111111111";
 constexpr auto second_id = "22222222-2222-4222-8222-222222222222";
 
-struct Call {
-  std::string method;
-  std::string target;
-  std::string body;
-};
-
-// Answers in the order given and remembers what was asked.
-class ScriptedApi : public Api {
- public:
-  void will_answer(int status, std::string_view body) {
-    answers_.push_back(read_answer(status, body));
-  }
-  std::expected<ApiAnswer, Failure> call(std::string_view method, const std::string& target,
-                                         const std::optional<json::object>& body) override {
-    calls.push_back({std::string(method), target, body ? json::serialize(*body) : ""});
-    REQUIRE_FALSE(answers_.empty());
-    auto answer = std::move(answers_.front());
-    answers_.pop_front();
-    return answer;
-  }
-  std::vector<Call> calls;
-
- private:
-  std::deque<std::expected<ApiAnswer, Failure>> answers_;
-};
-
 const std::string two_backends =
     R"([{"id":"11111111-1111-4111-8111-111111111111",
          "bbb":{"host":"https://node1.example/bigbluebutton/api/","secret":"s3cret"}},
         {"id":"22222222-2222-4222-8222-222222222222",
          "bbb":{"host":"https://node10.example:8443/bigbluebutton/api/","secret":"s3cret"}}])";
+
+std::expected<std::string, Failure> run(const Invocation& invocation, Api& api,
+                                        const Style& style) {
+  ScriptedConsole console;
+  return run_command(invocation, api, style, console);
+}
 
 std::vector<std::string> matching(std::string_view name) {
   const auto list = json::parse(two_backends);
@@ -82,7 +61,7 @@ TEST_CASE("backends are found by URL, host name, its beginning or UUID") {
 TEST_CASE("an ambiguous name is refused with what it fits, and nothing is changed") {
   ScriptedApi api;
   api.will_answer(200, two_backends);
-  const auto output = run_command(invoke(Action::disable_backend, "node"), api, {});
+  const auto output = run(invoke(Action::disable_backend, "node"), api, {});
   REQUIRE_FALSE(output);
   CHECK(output.error().what.find("node1.example") != std::string::npos);
   CHECK(output.error().what.find("node10.example") != std::string::npos);
@@ -97,7 +76,7 @@ TEST_CASE("enable and disable set the states") {
     ScriptedApi api;
     api.will_answer(200, two_backends);
     api.will_answer(200, R"({"bbb":{"host":"https://node10.example/"}})");
-    REQUIRE(run_command(invoke(action, "node10"), api, {}));
+    REQUIRE(run(invoke(action, "node10"), api, {}));
     CHECK(api.calls[1].method == "PATCH");
     CHECK(api.calls[1].target == std::string("/api/v1/backends/") + second_id);
     CHECK(api.calls[1].body == body);
@@ -105,7 +84,7 @@ TEST_CASE("enable and disable set the states") {
   ScriptedApi api;
   api.will_answer(200, R"([{"id":"f","bbb":{"key":"moodle"}}])");
   api.will_answer(200, R"({"bbb":{"key":"moodle"}})");
-  REQUIRE(run_command(invoke(Action::disable_frontend, "moodle"), api, {}));
+  REQUIRE(run(invoke(Action::disable_frontend, "moodle"), api, {}));
   CHECK(api.calls[0].target == "/api/v1/frontends?key=moodle");
   CHECK(api.calls[1].body == R"({"active":false})");
 }
@@ -119,7 +98,7 @@ TEST_CASE("health is forced, or left to the evidence") {
     api.will_answer(200, R"({"bbb":{"host":"https://node10.example/"}})");
     auto invocation = invoke(Action::set_backend, "node10");
     invocation.health = health;
-    REQUIRE(run_command(invocation, api, {}));
+    REQUIRE(run(invocation, api, {}));
     CHECK(api.calls[1].method == "PATCH");
     CHECK(api.calls[1].body == body);
   }
@@ -129,12 +108,12 @@ TEST_CASE("a frontend may be named by its UUID") {
   ScriptedApi api;
   api.will_answer(200, "[]");
   api.will_answer(200, R"({"id":"x","bbb":{"key":"moodle","secret":"s3cret"}})");
-  const auto output = run_command(invoke(Action::show_frontend, first_id), api, {});
+  const auto output = run(invoke(Action::show_frontend, first_id), api, {});
   REQUIRE(output);
   CHECK(api.calls[1].target == std::string("/api/v1/frontends/") + first_id);
   CHECK(output->find("s3cret") == std::string::npos);
   api.will_answer(200, "[]");
-  const auto none = run_command(invoke(Action::show_frontend, "nobody & co"), api, {});
+  const auto none = run(invoke(Action::show_frontend, "nobody & co"), api, {});
   REQUIRE_FALSE(none);
   CHECK(api.calls[2].target == "/api/v1/frontends?key=nobody%20%26%20co");
 }
@@ -145,7 +124,7 @@ TEST_CASE("adding a frontend prints what the tenant needs") {
   auto invocation = invoke(Action::add_frontend, "moodle");
   invocation.inactive = true;
   invocation.settings = R"({"required_tags":["eu"]})";
-  auto output = run_command(invocation, api, {});
+  auto output = run(invocation, api, {});
   REQUIRE(output);
   CHECK(api.calls[0].body ==
         R"({"active":false,"bbb":{"key":"moodle"},"settings":{"required_tags":["eu"]}})");
@@ -153,17 +132,17 @@ TEST_CASE("adding a frontend prints what the tenant needs") {
   CHECK(output->find("s3cret") != std::string::npos);
   invocation.public_url = "https://public.example/";
   api.will_answer(201, R"({"bbb":{"key":"moodle","secret":"s3cret"}})");
-  output = run_command(invocation, api, {});
+  output = run(invocation, api, {});
   CHECK(output->find("https://public.example/bbb/moodle/") != std::string::npos);
 }
 
 TEST_CASE("settings that are not a JSON object and empty changes never reach the API") {
   ScriptedApi api;
   auto invocation = invoke(Action::set_backend, "node10");
-  CHECK_FALSE(run_command(invocation, api, {}));
+  CHECK_FALSE(run(invocation, api, {}));
   for (const auto* settings : {"", "[]", "{", "{\"a\":}", "tags"}) {
     invocation.settings = settings;
-    const auto output = run_command(invocation, api, {});
+    const auto output = run(invocation, api, {});
     REQUIRE_FALSE(output);
     CHECK(output.error().what.find("not a JSON object") != std::string::npos);
   }
@@ -174,7 +153,7 @@ TEST_CASE("removing a busy backend says that it goes later; force goes at once")
   ScriptedApi api;
   api.will_answer(200, two_backends);
   api.will_answer(202, R"({"bbb":{"host":"https://node10.example/"}})");
-  const auto later = run_command(invoke(Action::remove_backend, "node10"), api, {});
+  const auto later = run(invoke(Action::remove_backend, "node10"), api, {});
   REQUIRE(later);
   CHECK(later->find("still has meetings") != std::string::npos);
 
@@ -182,7 +161,7 @@ TEST_CASE("removing a busy backend says that it goes later; force goes at once")
   forced.force = true;
   api.will_answer(200, two_backends);
   api.will_answer(200, R"({"bbb":{"host":"https://node10.example/"}})");
-  const auto now = run_command(forced, api, {});
+  const auto now = run(forced, api, {});
   REQUIRE(now);
   CHECK(now->find("is removed") != std::string::npos);
   CHECK(api.calls[3].target == std::string("/api/v1/backends/") + second_id + "?force=true");
@@ -196,7 +175,7 @@ TEST_CASE("meetings are found by any of their ids") {
     ScriptedApi api;
     api.will_answer(200, list);
     api.will_answer(200, R"({"id":"done"})");
-    if (const auto output = run_command(invoke(Action::remove_meeting, name), api, {}); !output) {
+    if (const auto output = run(invoke(Action::remove_meeting, name), api, {}); !output) {
       return output.error().what;
     }
     return api.calls[1].method + " " + api.calls[1].target;
@@ -212,7 +191,7 @@ TEST_CASE("what is printed about a removed meeting cannot steer the terminal") {
   ScriptedApi api;
   api.will_answer(200, "[{\"id\":\"a~\\u001b[2J\",\"meeting_id\":\"m\"}]");
   api.will_answer(200, "{\"id\":\"a~\\u001b[2J\"}");
-  const auto output = run_command(invoke(Action::remove_meeting, "m"), api, {});
+  const auto output = run(invoke(Action::remove_meeting, "m"), api, {});
   REQUIRE(output);
   CHECK(output->find('\033') == std::string::npos);
   CHECK(api.calls[1].target == "/api/v1/meetings/a~%1B%5B2J");
@@ -226,7 +205,7 @@ TEST_CASE("meetings are filtered by what backend and frontend names mean") {
   api.will_answer(200, two_backends);
   api.will_answer(200, R"([{"id":"f","bbb":{"key":"moodle"}}])");
   api.will_answer(200, "[]");
-  REQUIRE(run_command(invocation, api, {}));
+  REQUIRE(run(invocation, api, {}));
   CHECK(api.calls[2].target ==
         std::string("/api/v1/meetings?backend_id=") + second_id + "&frontend_id=f");
 }
@@ -235,7 +214,7 @@ TEST_CASE("explain asks for the stored ranking or a dry run") {
   ScriptedApi api;
   api.will_answer(200, R"([{"id":"a~m","meeting_id":"m"}])");
   api.will_answer(200, R"({"policy":"classic","ranked":[],"rejected":[]})");
-  const auto stored = run_command(invoke(Action::explain, "m"), api, {});
+  const auto stored = run(invoke(Action::explain, "m"), api, {});
   REQUIRE(stored);
   CHECK(stored->find("classic") != std::string::npos);
   CHECK(api.calls[1].target == "/api/v1/meetings/a~m/placement");
@@ -243,7 +222,7 @@ TEST_CASE("explain asks for the stored ranking or a dry run") {
   dry.frontend = "moodle";
   dry.expected_size = 40;
   api.will_answer(200, "{}");
-  REQUIRE(run_command(dry, api, {}));
+  REQUIRE(run(dry, api, {}));
   CHECK(api.calls[2].target == "/api/v1/placement?frontend=moodle&expected_size=40");
 }
 
@@ -252,11 +231,11 @@ TEST_CASE("--json prints what the API gave, secrets only when asked for") {
   auto invocation = invoke(Action::show_backends);
   invocation.json = true;
   api.will_answer(200, two_backends);
-  const auto hidden = run_command(invocation, api, {});
+  const auto hidden = run(invocation, api, {});
   REQUIRE(hidden);
   CHECK(hidden->find("s3cret") == std::string::npos);
   api.will_answer(200, two_backends);
-  const auto shown = run_command(invocation, api, {.colour = false, .show_secrets = true});
+  const auto shown = run(invocation, api, {.colour = false, .show_secrets = true});
   CHECK(json::parse(*shown) == json::parse(two_backends));
 }
 

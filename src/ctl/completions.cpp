@@ -240,11 +240,11 @@ std::string zsh_completion(const CommandNode& root) {
     cases += fmt::format("    {}) found=({}) options=({}) ;;\n", quoted(where), list,
                          where.empty() ? "" : described_options(node));
   });
-  return fmt::format(
-      fmt::runtime(zsh_script), fmt::arg("values", value_cases("compadd -- {}; return",
-                                                               "_files; return")),
-      fmt::arg("value_options", value_options(root)), fmt::arg("places", known_places(root, "|")),
-      fmt::arg("cases", cases), fmt::arg("global_options", described_options(root)));
+  return fmt::format(fmt::runtime(zsh_script),
+                     fmt::arg("values", value_cases("compadd -- {}; return", "_files; return")),
+                     fmt::arg("value_options", value_options(root)),
+                     fmt::arg("places", known_places(root, "|")), fmt::arg("cases", cases),
+                     fmt::arg("global_options", described_options(root)));
 }
 
 // -- fish -----------------------------------------------------------------------------------------

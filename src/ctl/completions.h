@@ -20,7 +20,7 @@ struct CommandNode {
   std::vector<std::string> names;  // the first is the usual one; aliases behind it
   std::string help;
   std::vector<CommandOption> options;  // without those of the nodes above
-  std::string argument;                // "HOST", "KEY"; "" without one
+  std::string argument;                // its last, like "HOST" or "KEY"; "" without one
   std::vector<CommandNode> children;
 };
 

@@ -8,10 +8,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <fstream>
+#include <iostream>
 #include <system_error>
 
 #include "base/encoding.h"
 #include "base/url.h"
+#include "ctl/render.h"
 #include "token/jwt.h"
 
 namespace b3::ctl {
@@ -70,10 +72,24 @@ bool write_all(int file, std::string_view text) {
 std::expected<std::string, Failure> find_jwt_secret(const Invocation& invocation,
                                                     const config::Environment& environment,
                                                     const AskSecret& ask) {
+  if (!invocation.secret_file.empty()) return read_secret_file(invocation.secret_file);
   if (invocation.secret && *invocation.secret != "-") return *invocation.secret;
   auto configured = look_up(environment, "B3SCALE_API_JWT_SECRET");
   if (!invocation.secret && !configured.empty()) return configured;
   return ask("The daemon's B3SCALE_API_JWT_SECRET: ");
+}
+
+// The token for programs: --json or --yaml.
+std::string token_data(const Invocation& invocation, const std::string& token,
+                       const token::Claims& claims) {
+  boost::json::array scopes;
+  for (const auto& scope : claims.scopes) scopes.push_back(boost::json::string(scope));
+  const boost::json::object data{{"token", token},
+                                 {"id", claims.id},
+                                 {"subject", claims.subject},
+                                 {"scopes", std::move(scopes)},
+                                 {"expires_at", to_rfc3339(*claims.expires_at)}};
+  return invocation.yaml ? render_yaml(data) : render_json(data);
 }
 
 std::expected<std::vector<std::string>, Failure> scopes_of(const Invocation& invocation) {
@@ -165,9 +181,30 @@ bool is_auth(Action action) {
          action == Action::authorize_node_agent;
 }
 
+std::expected<std::string, Failure> read_secret_file(const std::string& path) {
+  errno = 0;
+  std::ifstream opened;
+  if (path != "-") opened.open(path, std::ios::binary);
+  std::istream& file = path == "-" ? std::cin : opened;
+  if (!file) {
+    auto failure = io_failure("cannot read the secret file", path);
+    failure.next = "check the file's place and permissions";
+    return std::unexpected(std::move(failure));
+  }
+  std::string line;
+  std::getline(file, line);
+  auto secret = trimmed(line);
+  if (secret.empty()) {
+    return std::unexpected(Failure{fmt::format("the first line of {} is empty", path),
+                                   "write the secret there, alone on the line"});
+  }
+  return secret;
+}
+
 std::expected<std::string, Failure> run_auth(const Invocation& invocation,
                                              const config::Environment& environment,
-                                             const AskSecret& ask, WallTime now) {
+                                             const AskSecret& ask, const TryToken& try_token,
+                                             WallTime now) {
   auto scopes = scopes_of(invocation);
   if (!scopes) return std::unexpected(std::move(scopes.error()));
   std::expected<fs::path, Failure> path;
@@ -182,18 +219,24 @@ std::expected<std::string, Failure> run_auth(const Invocation& invocation,
         Failure{"the secret is empty", "use the B3SCALE_API_JWT_SECRET that b3scaled runs with"});
   }
 
-  const WallTime expires_at = now + invocation.lifetime;
-  const auto token = token::issue({.subject = invocation.ref,
-                                   .scopes = std::move(*scopes),
-                                   .id = random_uuid(),
-                                   .issued_at = now,
-                                   .not_before = std::nullopt,
-                                   .expires_at = expires_at},
-                                  *secret);
-  if (invocation.action != Action::authorize) return token + '\n';
+  const token::Claims claims{.subject = invocation.ref,
+                             .scopes = std::move(*scopes),
+                             .id = random_uuid(),
+                             .issued_at = now,
+                             .not_before = std::nullopt,
+                             .expires_at = now + invocation.lifetime};
+  const auto token = token::issue(claims, *secret);
+  const bool as_data = invocation.json || invocation.yaml;
+  if (invocation.action != Action::authorize) {
+    return as_data ? token_data(invocation, token, claims) : token + '\n';
+  }
+  const auto remark = try_token(token);
+  if (!remark) return std::unexpected(remark.error());
   if (auto stored = store_token(*path, token); !stored) return std::unexpected(stored.error());
-  return fmt::format("The token for {} is kept in {} and good until {}.\n", invocation.ref,
-                     path->string(), to_rfc3339(expires_at));
+  if (as_data) return token_data(invocation, token, claims);
+  return fmt::format("The token for {} is kept in {} and good until {}.\nIts id is {}.\n{}",
+                     invocation.ref, path->string(), to_rfc3339(*claims.expires_at), claims.id,
+                     *remark);
 }
 
 }  // namespace b3::ctl

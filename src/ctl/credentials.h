@@ -30,10 +30,18 @@ std::expected<std::string, Failure> find_token(const Invocation& invocation,
 // Asks a person for a secret without showing it, or reads a line of standard input.
 using AskSecret = std::function<std::expected<std::string, Failure>(std::string_view prompt)>;
 
+// The first line of a file ("-": of standard input), without white space around it.
+std::expected<std::string, Failure> read_secret_file(const std::string& path);
+
+// Asks the API whether it takes a new administrator's token. A Failure: it does not, and the token
+// is not kept. A text: what is to be said besides, "" for nothing.
+using TryToken = std::function<std::expected<std::string, Failure>(const std::string& token)>;
+
 // The commands under "auth": what to print.
 std::expected<std::string, Failure> run_auth(const Invocation& invocation,
                                              const config::Environment& environment,
-                                             const AskSecret& ask, WallTime now);
+                                             const AskSecret& ask, const TryToken& try_token,
+                                             WallTime now);
 bool is_auth(Action action);
 
 }  // namespace b3::ctl

@@ -33,6 +33,10 @@ std::expected<std::string, Failure> nobody_answers(std::string_view) {
   return std::unexpected(Failure{"nobody answers", ""});
 }
 
+std::expected<std::string, Failure> takes_it(const std::string&) {
+  return std::string{};
+}
+
 Invocation invoke(Action action, std::string ref) {
   Invocation invocation;
   invocation.action = action;
@@ -76,7 +80,7 @@ TEST_CASE("authorize keeps an administrator's token for its owner only") {
   Home home;
   auto invocation = invoke(Action::authorize, "alice");
   invocation.secret = "the secret";
-  const auto output = run_auth(invocation, home.environment, nobody_answers, now);
+  const auto output = run_auth(invocation, home.environment, nobody_answers, takes_it, now);
   REQUIRE(output);
   const auto path = *token_path(invocation.api_url, home.environment);
   CHECK(output->find(path.string()) != std::string::npos);
@@ -94,7 +98,7 @@ TEST_CASE("authorize keeps an administrator's token for its owner only") {
   CHECK_FALSE(claims.id.empty());
 
   fs::permissions(path, fs::perms::all);
-  REQUIRE(run_auth(invocation, home.environment, nobody_answers, now));
+  REQUIRE(run_auth(invocation, home.environment, nobody_answers, takes_it, now));
   CHECK(mode_of(path) == 0600);
   std::size_t files = 0;
   for ([[maybe_unused]] const auto& entry : fs::directory_iterator(path.parent_path())) ++files;
@@ -105,29 +109,30 @@ TEST_CASE("where the secret comes from") {
   Home home;
   auto invocation = invoke(Action::create_access_token, "school");
   const auto asks = [](std::string_view) -> std::expected<std::string, Failure> { return "asked"; };
-  CHECK(claims_of(*run_auth(invocation, home.environment, asks, now), "asked").subject == "school");
+  CHECK(claims_of(*run_auth(invocation, home.environment, asks, takes_it, now), "asked").subject ==
+        "school");
   home.environment["B3SCALE_API_JWT_SECRET"] = "environment";
-  claims_of(*run_auth(invocation, home.environment, asks, now), "environment");
+  claims_of(*run_auth(invocation, home.environment, asks, takes_it, now), "environment");
   invocation.secret = "option";
-  claims_of(*run_auth(invocation, home.environment, asks, now), "option");
+  claims_of(*run_auth(invocation, home.environment, asks, takes_it, now), "option");
   invocation.secret = "-";
-  claims_of(*run_auth(invocation, home.environment, asks, now), "asked");
-  CHECK_FALSE(run_auth(invocation, home.environment, nobody_answers, now));
+  claims_of(*run_auth(invocation, home.environment, asks, takes_it, now), "asked");
+  CHECK_FALSE(run_auth(invocation, home.environment, nobody_answers, takes_it, now));
   invocation.secret = "";
-  CHECK_FALSE(run_auth(invocation, home.environment, asks, now));
+  CHECK_FALSE(run_auth(invocation, home.environment, asks, takes_it, now));
 }
 
 TEST_CASE("scopes of the tokens") {
   auto invocation = invoke(Action::create_access_token, "school");
   invocation.secret = "s";
   const auto scopes = [&] {
-    return claims_of(*run_auth(invocation, {}, nobody_answers, now), "s").scopes;
+    return claims_of(*run_auth(invocation, {}, nobody_answers, takes_it, now), "s").scopes;
   };
   CHECK(scopes() == std::vector<std::string>{"b3scale"});
   invocation.scopes = {"b3scale:node", "b3scale:admin"};
   CHECK(scopes() == invocation.scopes);
   invocation.scopes = {"b3scale:root"};
-  CHECK_FALSE(run_auth(invocation, {}, nobody_answers, now));
+  CHECK_FALSE(run_auth(invocation, {}, nobody_answers, takes_it, now));
   invocation.action = Action::authorize_node_agent;
   CHECK(scopes() == std::vector<std::string>{"b3scale:node"});
 }

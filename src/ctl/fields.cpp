@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <cmath>
 
 namespace b3::ctl {
@@ -30,6 +31,32 @@ std::string field_text(const json::value& value, std::string_view path) {
     return fmt::format("{}", rounded);
   }
   return json::serialize(*field);
+}
+
+std::optional<double> field_number(const json::value& value, std::string_view path) {
+  const auto* field = find_field(value, path);
+  if (!field || !field->is_number()) return {};
+  return field->to_number<double>();
+}
+
+std::optional<WallTime> parse_time(std::string_view text) {
+  constexpr std::string_view form = "dddd-dd-ddTdd:dd:dd.dddZ";
+  if (text.size() != form.size()) return {};
+  for (std::size_t i = 0; i < form.size(); ++i) {
+    const bool digit = text[i] >= '0' && text[i] <= '9';
+    if (form[i] == 'd' ? !digit : text[i] != form[i]) return {};
+  }
+  const auto number = [text](std::size_t begin, std::size_t length) {
+    int value = 0;
+    std::from_chars(text.data() + begin, text.data() + begin + length, value);
+    return value;
+  };
+  const std::chrono::year_month_day day{std::chrono::year(number(0, 4)),
+                                        std::chrono::month(unsigned(number(5, 2))),
+                                        std::chrono::day(unsigned(number(8, 2)))};
+  if (!day.ok()) return {};
+  return std::chrono::sys_days(day) + std::chrono::hours(number(11, 2)) +
+         std::chrono::minutes(number(14, 2)) + seconds(number(17, 2)) + milliseconds(number(20, 3));
 }
 
 bool field_is_true(const json::value& value, std::string_view path) {

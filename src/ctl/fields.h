@@ -2,8 +2,11 @@
 #pragma once
 
 #include <boost/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
+
+#include "base/time.h"
 
 namespace b3::ctl {
 
@@ -11,6 +14,9 @@ namespace b3::ctl {
 const boost::json::value* find_field(const boost::json::value& value, std::string_view path);
 // Strings as they are, numbers and booleans as JSON writes them, "-" where there is nothing.
 std::string field_text(const boost::json::value& value, std::string_view path);
+std::optional<double> field_number(const boost::json::value& value, std::string_view path);
+// "2026-11-21T22:03:53.120Z", the form the API writes; nullopt for anything else.
+std::optional<WallTime> parse_time(std::string_view text);
 bool field_is_true(const boost::json::value& value, std::string_view path);
 // "eu, sip" of an array of strings; "-" when there are none.
 std::string field_list(const boost::json::value& value, std::string_view path);

@@ -120,6 +120,7 @@ struct Failure {
   std::string what;  // "": the exit code says it all
   std::string next;
   std::string printed = {};  // what had been done until then, for standard output
+  int status = 0;            // of the API's answer; 0 where there was none
 };
 
 }  // namespace b3::ctl

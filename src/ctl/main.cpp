@@ -1,6 +1,5 @@
 // b3scalectl: the shell around ctl/. Reads the environment, asks for secrets, prints, exits.
 #include <fmt/format.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -13,6 +12,7 @@
 #include "ctl/commands.h"
 #include "ctl/credentials.h"
 #include "ctl/table.h"
+#include "ctl/terminal.h"
 
 namespace {
 
@@ -27,9 +27,9 @@ constexpr int exit_failed = 1;
 config::Environment read_environment_for_ctl() {
   // Where the daemon's env files cannot be read (they hold secrets), the exported variables do.
   auto environment = config::read_environment({}).value_or(config::Environment{});
-  for (const char* name :
-       {"HOME", "XDG_CONFIG_HOME", "NO_COLOR", "B3SCALE_API_URL", "B3SCALE_API_ACCESS_TOKEN",
-        "B3SCALE_API_JWT_SECRET", "B3SCALE_CA_FILE", "B3SCALE_PUBLIC_URL"}) {
+  for (const char* name : {"HOME", "XDG_CONFIG_HOME", "NO_COLOR", "TERM", "B3SCALE_API_URL",
+                           "B3SCALE_API_ACCESS_TOKEN", "B3SCALE_API_JWT_SECRET", "B3SCALE_CA_FILE",
+                           "B3SCALE_PUBLIC_URL"}) {
     if (const char* value = std::getenv(name)) environment[name] = value;
   }
   return environment;
@@ -40,65 +40,64 @@ std::string look_up(const config::Environment& environment, const std::string& n
   return found == environment.end() ? std::string{} : found->second;
 }
 
-// Switches the terminal's echo off while it lives.
-class SilentTerminal {
- public:
-  SilentTerminal() : is_terminal_(::tcgetattr(STDIN_FILENO, &before_) == 0) {
-    if (!is_terminal_) return;
-    termios silent = before_;
-    silent.c_lflag &= ~tcflag_t(ECHO);
-    ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
+// Secrets and tokens that are not on the command line itself.
+std::expected<void, Failure> fill_in(Invocation& invocation) {
+  if (is_auth(invocation.action)) return {};
+  const auto take = [](auto& place, Output given) -> std::expected<void, Failure> {
+    if (!given) return std::unexpected(std::move(given.error()));
+    place = std::move(*given);
+    return {};
+  };
+  if (invocation.action == Action::revoke_token && invocation.name == "-") {
+    return take(invocation.name, ask_for_secret("Token: "));
   }
-  ~SilentTerminal() {
-    if (is_terminal_) ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_);
+  if (!invocation.secret_file.empty()) {
+    return take(invocation.secret, read_secret_file(invocation.secret_file));
   }
-  SilentTerminal(const SilentTerminal&) = delete;
-  SilentTerminal& operator=(const SilentTerminal&) = delete;
-  bool is_terminal() const { return is_terminal_; }
-
- private:
-  termios before_{};
-  bool is_terminal_;
-};
-
-Output ask_secret(std::string_view prompt) {
-  const SilentTerminal silent;
-  if (silent.is_terminal()) std::cerr << prompt << std::flush;
-  std::string line;
-  const bool read = bool(std::getline(std::cin, line));
-  if (silent.is_terminal()) std::cerr << '\n';
-  if (line.ends_with('\r')) line.pop_back();
-  if (!read || line.empty()) {
-    return std::unexpected(Failure{"no secret was given", "give it with --secret"});
-  }
-  return line;
+  if (invocation.secret == "-") return take(invocation.secret, ask_for_secret("Secret: "));
+  return {};
 }
 
-// "--secret -" of the commands that carry a secret to the API.
-std::expected<void, Failure> fill_in_secret(Invocation& invocation) {
-  if (is_auth(invocation.action) || invocation.secret != "-") return {};
-  auto secret = ask_secret("Secret: ");
-  if (!secret) return std::unexpected(std::move(secret.error()));
-  invocation.secret = std::move(*secret);
-  return {};
+// A server that is not there yet is no reason not to keep a token for it.
+Output try_token(const Invocation& invocation, const config::Environment& environment,
+                 const std::string& token) {
+  HttpApi api{invocation.api_url, token, look_up(environment, "B3SCALE_CA_FILE")};
+  const auto answer = api.call("GET", "/api/v1/status", {});
+  if (answer) return std::string{};
+  if (answer.error().status == 401) {
+    return std::unexpected(Failure{fmt::format("{} does not accept a token with this secret: {}",
+                                               invocation.api_url, answer.error().what),
+                                   "use the B3SCALE_API_JWT_SECRET that this b3scaled runs with"});
+  }
+  return fmt::format("It could not be tried: {}.\n", printable(answer.error().what));
 }
 
 Output run(Invocation invocation, const config::Environment& environment) {
   if (invocation.action == Action::version) return "b3scalectl " B3_VERSION "\n";
+  if (invocation.action == Action::completions) return invocation.script;
+  const auto now = read_clocks().wall;
   if (is_auth(invocation.action)) {
-    return run_auth(invocation, environment, ask_secret, read_clocks().wall);
+    const auto trial = [&](const std::string& token) {
+      return try_token(invocation, environment, token);
+    };
+    return run_auth(invocation, environment, ask_for_secret, trial, now);
   }
-  if (auto filled = fill_in_secret(invocation); !filled) {
-    return std::unexpected(std::move(filled.error()));
-  }
-  auto token = find_token(invocation, environment);
+  if (auto filled = fill_in(invocation); !filled) return std::unexpected(std::move(filled.error()));
+  const bool needs_token = invocation.action != Action::export_schema;
+  auto token = needs_token ? find_token(invocation, environment) : Output{std::string{}};
   if (!token) return std::unexpected(std::move(token.error()));
   HttpApi api{invocation.api_url, std::move(*token), look_up(environment, "B3SCALE_CA_FILE")};
-  const bool colour = ::isatty(STDOUT_FILENO) == 1 && look_up(environment, "NO_COLOR").empty();
-  return run_command(invocation, api, {.colour = colour, .show_secrets = invocation.show_secrets});
+  const bool colour = ::isatty(STDOUT_FILENO) == 1 && look_up(environment, "NO_COLOR").empty() &&
+                      look_up(environment, "TERM") != "dumb";
+  Terminal terminal;
+  return run_command(invocation, api,
+                     {.colour = colour, .show_secrets = invocation.show_secrets, .now = now},
+                     terminal);
 }
 
 int print_failure(const Failure& failure) {
+  std::cout << failure.printed << std::flush;
+  if (failure.what.empty()) return exit_failed;
   std::cerr << fmt::format("b3scalectl: {}; {}\n", printable(failure.what),
                            printable(failure.next));
   return exit_failed;

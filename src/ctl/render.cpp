@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <sstream>
 
-#include "base/json.h"
 #include "ctl/fields.h"
 #include "ctl/table.h"
 
@@ -13,33 +13,6 @@ namespace b3::ctl {
 namespace json = boost::json;
 
 namespace {
-
-void write_indented(const json::value& value, std::size_t depth, std::string& out) {
-  const std::string inner((depth + 1) * 2, ' ');
-  const std::string outer(depth * 2, ' ');
-  if (const auto* object = value.if_object(); object && !object->empty()) {
-    out += '{';
-    std::string_view separator = "\n";
-    for (const auto& member : *object) {
-      out += fmt::format("{}{}{}: ", separator, inner,
-                         json::serialize(json::value(json::string(member.key()))));
-      write_indented(member.value(), depth + 1, out);
-      separator = ",\n";
-    }
-    out += "\n" + outer + "}";
-  } else if (const auto* array = value.if_array(); array && !array->empty()) {
-    out += '[';
-    std::string_view separator = "\n";
-    for (const auto& element : *array) {
-      out += fmt::format("{}{}", separator, inner);
-      write_indented(element, depth + 1, out);
-      separator = ",\n";
-    }
-    out += "\n" + outer + "]";
-  } else {
-    out += to_json_text(value);
-  }
-}
 
 Cell number(const json::value& value, std::string_view path) {
   return {field_text(value, path), Tint::plain, true};
@@ -62,7 +35,10 @@ Cell node_state(const json::value& backend) {
 // "avoided (forced)": the operator's word, not what was seen.
 Cell health(const json::value& backend) {
   auto text = field_text(backend, "health.state");
-  const Tint tint = text == "usable" ? Tint::good : text == "-" ? Tint::plain : Tint::bad;
+  const Tint tint = text == "usable"    ? Tint::good
+                    : text == "-"       ? Tint::plain
+                    : text == "avoided" ? Tint::warn
+                                        : Tint::bad;
   if (find_field(backend, "health.forced")) text += " (forced)";
   return {std::move(text), tint};
 }
@@ -83,8 +59,72 @@ Cell placeable(const json::value& backend) {
 }
 
 std::string latency(const json::value& backend) {
-  if (!find_field(backend, "latency_ms") || !find_field(backend, "synced_at")) return "-";
-  return field_text(backend, "latency_ms") + " ms";
+  const auto milliseconds = field_number(backend, "latency_ms");
+  if (!milliseconds || !find_field(backend, "synced_at")) return "-";
+  return fmt::format("{:.{}f} ms", *milliseconds, *milliseconds < 10 ? 2 : 0);
+}
+
+// Attendees per meeting.
+std::string ratio(const json::value& backend) {
+  const auto meetings = field_number(backend, "meetings_count");
+  const auto attendees = field_number(backend, "attendees_count");
+  if (!meetings || !attendees) return "-";
+  return fmt::format("{:.1f}", *meetings > 0 ? *attendees / *meetings : 0.0);
+}
+
+std::string percentage(std::optional<double> part, std::optional<double> whole) {
+  if (!part || !whole || *whole <= 0) return "-";
+  return fmt::format("{:.0f} %", *part / *whole * 100);
+}
+
+std::string share_of(const json::value& report, std::string_view what) {
+  return percentage(field_number(report, fmt::format("{}_used_bytes", what)),
+                    field_number(report, fmt::format("{}_total_bytes", what)));
+}
+
+std::string amount_of(const json::value& report, std::string_view what) {
+  constexpr double gibibyte = 1024.0 * 1024 * 1024;
+  const auto used = field_number(report, fmt::format("{}_used_bytes", what));
+  const auto total = field_number(report, fmt::format("{}_total_bytes", what));
+  if (!used || !total) return "-";
+  return fmt::format("{:.1f} of {:.1f} GiB ({})", *used / gibibyte, *total / gibibyte,
+                     share_of(report, what));
+}
+
+std::string cpu_of(const json::value& report) {
+  return percentage(field_number(report, "cpu_percent"), 100.0);
+}
+
+std::string rate_of(const json::value& report, std::string_view field) {
+  const auto bytes = field_number(report, field);
+  return bytes ? fmt::format("{:.1f} Mbit/s", *bytes * 8 / 1'000'000) : "-";
+}
+
+const json::value& report_of(const json::value& backend) {
+  static const json::value none;
+  const auto* report = find_field(backend, "report");
+  return report ? *report : none;
+}
+
+// What an agent last said of the node's machine; no rows without one.
+void add_report(const json::value& backend, Table& details) {
+  const auto& report = report_of(backend);
+  if (!report.is_object()) return;
+  const auto loads = fmt::format("{} / {} / {}", field_text(report, "load1"),
+                                 field_text(report, "load5"), field_text(report, "load15"));
+  details.rows.push_back({{"Host: CPU"}, {cpu_of(report)}});
+  details.rows.push_back({{"Host: load"}, {loads + " (1, 5, 15 min)"}});
+  details.rows.push_back({{"Host: memory"}, {amount_of(report, "memory")}});
+  details.rows.push_back({{"Host: disk"}, {amount_of(report, "disk")}});
+  details.rows.push_back(
+      {{"Host: network"},
+       {fmt::format("{} in, {} out", rate_of(report, "network_receive_bytes_per_second"),
+                    rate_of(report, "network_send_bytes_per_second"))}});
+  details.rows.push_back({{"Agent version"}, {field_text(report, "version")}});
+}
+
+Tint tint_of_admin(std::string_view state) {
+  return state == "ready" ? Tint::plain : Tint::warn;
 }
 
 // Serialised JSON escapes control characters below 0x20 but not the others.
@@ -106,41 +146,48 @@ std::string render_details(Table details, const json::value& resource, const Sty
 
 }  // namespace
 
-std::string render_json(const json::value& value) {
-  std::string text;
-  write_indented(value, 0, text);
-  return text + '\n';
+std::string_view short_host(std::string_view host) {
+  constexpr std::string_view usual_path = "/bigbluebutton/api/";
+  if (host.ends_with(usual_path)) host.remove_suffix(usual_path.size());
+  return host;
 }
 
-json::value hide_secrets(json::value value) {
-  if (auto* array = value.if_array()) {
-    for (auto& element : *array) element = hide_secrets(std::move(element));
-  } else if (auto* object = value.if_object()) {
-    auto* bbb = object->if_contains("bbb");
-    if (bbb && bbb->is_object() && bbb->get_object().contains("secret")) {
-      bbb->get_object()["secret"] = hidden_secret;
-    }
-  }
-  return value;
+std::string age_text(const json::value& value, std::string_view path, const Style& style) {
+  const auto text = field_text(value, path);
+  const auto time = parse_time(text);
+  if (!time || style.now == WallTime{}) return text;
+  const auto age = std::max<std::int64_t>((style.now - *time).count() / 1000, 0);
+  if (age < 120) return fmt::format("{} s ago", age);
+  if (age < 2 * 3600) return fmt::format("{} min ago", age / 60);
+  if (age < 2 * 86'400) return fmt::format("{} h ago", age / 3600);
+  return fmt::format("{} d ago", age / 86'400);
 }
 
-std::string render_status(const json::value& status, std::string_view api_url) {
+std::string render_status(const json::value& status, std::string_view api_url, const Style& style) {
   const bool database_ok = field_is_true(status, "database.ok");
   Table table;
   table.rows = {
       {{"API"}, {fmt::format("{} ({})", api_url, field_text(status, "api"))}},
       {{"Version"},
-       {fmt::format("{} ({})", field_text(status, "version"), field_text(status, "build"))}},
-      {{"Signed in as"},
-       {field_text(status, "account_ref") +
-        (field_is_true(status, "is_admin") ? " (administrator)" : "")}},
-      {{"Database"},
-       {database_ok ? "ok, schema " + field_text(status, "database.schema_version")
-                    : "does not answer"}},
-      {{"Frontends"}, {field_text(status, "frontends")}},
-      {{"Backends"}, {field_text(status, "backends")}},
-      {{"Meetings"}, {field_text(status, "meetings")}}};
-  return render(table, false);
+       {fmt::format("{} ({})", field_text(status, "version"), field_text(status, "build"))}}};
+  if (find_field(status, "instance_id")) {
+    table.rows.push_back({{"Instance"}, {field_text(status, "instance_id")}});
+  }
+  if (const auto& instances = field_elements(status, "instances"); !instances.empty()) {
+    table.rows.push_back({{"Instances"}, {std::to_string(instances.size())}});
+  }
+  table.rows.insert(table.rows.end(),
+                    {{{"Signed in as"},
+                      {field_text(status, "account_ref") +
+                       (field_is_true(status, "is_admin") ? " (administrator)" : "")}},
+                     {{"Database"},
+                      {database_ok ? "ok, schema " + field_text(status, "database.schema_version")
+                                   : "does not answer",
+                       database_ok ? Tint::good : Tint::bad}},
+                     {{"Frontends"}, {field_text(status, "frontends")}},
+                     {{"Backends"}, {field_text(status, "backends")}},
+                     {{"Meetings"}, {field_text(status, "meetings")}}});
+  return render(table, style.colour);
 }
 
 std::string render_frontends(const json::value& list, const Style& style) {
@@ -172,22 +219,37 @@ std::string render_frontend(const json::value& frontend, const Style& style) {
 
 std::string render_backends(const json::value& list, const Style& style) {
   if (elements_of(list).empty()) return "There are no backends.\n";
-  Table table{.headings = {"HOST", "ADMIN", "NODE", "HEALTH", "MEETINGS", "ATTENDEES", "LOAD",
-                           "FACTOR", "LATENCY", "TAGS", "ELIGIBLE"},
-              .rows = {}};
+  const auto& all = elements_of(list);
+  const bool agents = std::ranges::any_of(
+      all, [](const auto& backend) { return find_field(backend, "agent_heartbeat") != nullptr; });
+  const bool reports =
+      std::ranges::any_of(all, [](const auto& backend) { return report_of(backend).is_object(); });
+  Table table{
+      .headings = {"HOST", "ADMIN", "NODE", "HEALTH", "MC", "AC", "R", "LF", "LOAD", "LATENCY"},
+      .rows = {}};
+  if (agents) table.headings.push_back("AGENT");
+  if (reports) table.headings.insert(table.headings.end(), {"CPU", "MEM"});
+  table.headings.insert(table.headings.end(), {"TAGS", "ELIGIBLE"});
   if (style.show_secrets) table.headings.insert(table.headings.begin() + 1, "SECRET");
-  for (const auto& backend : elements_of(list)) {
-    std::vector<Cell> row{{field_text(backend, "bbb.host")},
-                          {field_text(backend, "admin_state")},
+  for (const auto& backend : all) {
+    const auto admin_state = field_text(backend, "admin_state");
+    std::vector<Cell> row{{std::string(short_host(field_text(backend, "bbb.host")))},
+                          {admin_state, tint_of_admin(admin_state)},
                           node_state(backend),
                           health(backend),
                           number(backend, "meetings_count"),
                           number(backend, "attendees_count"),
-                          number(backend, "expected_load"),
+                          {ratio(backend), Tint::plain, true},
                           number(backend, "load_factor"),
-                          {latency(backend), Tint::plain, true},
-                          {field_list(backend, "settings.tags")},
-                          placeable(backend)};
+                          number(backend, "expected_load"),
+                          {latency(backend), Tint::plain, true}};
+    if (agents) row.push_back({age_text(backend, "agent_heartbeat", style)});
+    if (reports) {
+      row.push_back({cpu_of(report_of(backend)), Tint::plain, true});
+      row.push_back({share_of(report_of(backend), "memory"), Tint::plain, true});
+    }
+    row.push_back({field_list(backend, "settings.tags")});
+    row.push_back(placeable(backend));
     if (style.show_secrets) row.insert(row.begin() + 1, Cell{secret_of(backend, style)});
     table.rows.push_back(std::move(row));
   }
@@ -204,67 +266,19 @@ std::string render_backend(const json::value& backend, const Style& style) {
                   {{"Health"}, health_with_reason(backend)},
                   {{"Last error"}, {field_text(backend, "last_error")}},
                   {{"Latency"}, {latency(backend)}},
-                  {{"Meetings"}, {field_text(backend, "meetings_count")}},
-                  {{"Attendees"}, {field_text(backend, "attendees_count")}},
+                  {{"Meetings (MC)"}, {field_text(backend, "meetings_count")}},
+                  {{"Attendees (AC)"}, {field_text(backend, "attendees_count")}},
+                  {{"Per meeting (R)"}, {ratio(backend)}},
+                  {{"Load factor (LF)"}, {field_text(backend, "load_factor")}},
                   {{"Expected load"}, {field_text(backend, "expected_load")}},
-                  {{"Load factor"}, {field_text(backend, "load_factor")}},
-                  {{"Last seen"}, {field_text(backend, "synced_at")}},
-                  {{"Heartbeat"}, {field_text(backend, "agent_heartbeat")}},
-                  {{"ID"}, {field_text(backend, "id")}},
-                  {{"Created"}, {field_text(backend, "created_at")}},
-                  {{"Changed"}, {field_text(backend, "updated_at")}}};
+                  {{"Last seen"}, {age_text(backend, "synced_at", style)}},
+                  {{"Agent"}, {field_text(backend, "agent_ref")}},
+                  {{"Agent heartbeat"}, {age_text(backend, "agent_heartbeat", style)}}};
+  add_report(backend, details);
+  details.rows.insert(details.rows.end(), {{{"ID"}, {field_text(backend, "id")}},
+                                           {{"Created"}, {field_text(backend, "created_at")}},
+                                           {{"Changed"}, {field_text(backend, "updated_at")}}});
   return render_details(std::move(details), backend, style);
-}
-
-std::string render_meetings(const json::value& list, const Style& style) {
-  if (elements_of(list).empty()) return "There are no meetings.\n";
-  Table table{.headings = {"MEETING", "STATE", "RUNNING", "PEOPLE", "NAME", "BACKEND", "SINCE"},
-              .rows = {}};
-  for (const auto& meeting : elements_of(list)) {
-    const bool running = field_is_true(meeting, "running");
-    table.rows.push_back({{field_text(meeting, "id")},
-                          {field_text(meeting, "state")},
-                          {running ? "yes" : "no", running ? Tint::good : Tint::plain},
-                          number(meeting, "counts.participants"),
-                          {field_text(meeting, "name")},
-                          {field_text(meeting, "backend_host")},
-                          {field_text(meeting, "reserved_at"), Tint::faint}});
-  }
-  return render(table, style.colour);
-}
-
-std::string render_placement(const json::value& placement, const Style& style) {
-  Table facts;
-  facts.rows = {{{"Decided at"}, {field_text(placement, "at")}},
-                {{"Policy"}, {field_text(placement, "policy")}},
-                {{"Expected size"}, {field_text(placement, "expected_size")}}};
-  const auto chosen = field_text(placement, "chosen");
-
-  Table table{.headings = {"", "HOST", "SCORE", "WHY"}, .rows = {}};
-  for (const auto& ranked : field_elements(placement, "ranked")) {
-    const bool is_chosen = field_text(ranked, "backend_id") == chosen;
-    table.rows.push_back(
-        {{is_chosen ? "*" : " ", Tint::good},
-         {field_text(ranked, "host")},
-         number(ranked, "score"),
-         {is_chosen ? "chosen" : "eligible", is_chosen ? Tint::good : Tint::plain}});
-  }
-  for (const auto& rejected : field_elements(placement, "rejected")) {
-    table.rows.push_back({{" "},
-                          {field_text(rejected, "host")},
-                          {"-", Tint::plain, true},
-                          {fmt::format("left out ({}): {}", field_text(rejected, "reason"),
-                                       field_text(rejected, "detail")),
-                           Tint::bad}});
-  }
-  std::string text = render(facts, style.colour);
-  if (table.rows.empty()) return text + "No backend was considered.\n";
-  text += "\n" + render(table, style.colour);
-  if (chosen == "-") text += "\nNo backend can take it.\n";
-  if (find_field(placement, "left_out")) {
-    text += fmt::format("\n{} more backends are not listed.\n", field_text(placement, "left_out"));
-  }
-  return text;
 }
 
 }  // namespace b3::ctl

@@ -111,7 +111,7 @@ TEST_CASE("answers of another shape than expected do not break anything") {
                               render_meetings, render_placement}) {
       CHECK_FALSE(render(value, plain).empty());
     }
-    CHECK_FALSE(render_status(value, "url").empty());
+    CHECK_FALSE(render_status(value, "url", plain).empty());
   }
 }
 
@@ -119,7 +119,7 @@ TEST_CASE("the status") {
   const auto status = json::parse(R"({"version":"2.0.0","build":"b","api":"v1","account_ref":"me",
     "is_admin":true,"database":{"schema_version":3,"ok":true},"frontends":1,"backends":2,
     "meetings":3})");
-  const auto text = render_status(status, "http://api");
+  const auto text = render_status(status, "http://api", plain);
   CHECK(text.find("http://api (v1)") != std::string::npos);
   CHECK(text.find("me (administrator)") != std::string::npos);
   CHECK(text.find("ok, schema 3") != std::string::npos);

@@ -42,6 +42,8 @@ std::string_view escape_of(Tint tint) {
   switch (tint) {
     case Tint::good:
       return "\033[32m";
+    case Tint::warn:
+      return "\033[33m";
     case Tint::bad:
       return "\033[31m";
     case Tint::faint:
@@ -114,6 +116,26 @@ std::string printable(std::string_view text) {
     }
     text.remove_prefix(std::max<std::size_t>(character.length, 1));
   }
+  return result;
+}
+
+std::string clipped(std::string_view line, std::size_t columns) {
+  std::string result;
+  std::size_t taken = 0;
+  bool coloured = false;
+  while (!line.empty()) {
+    std::size_t length = std::max<std::size_t>(first_utf8_character(line).length, 1);
+    if (const auto end = line.find('m'); line.front() == '\033' && end != std::string_view::npos) {
+      length = end + 1;
+      coloured = line.substr(0, length) != "\033[0m";
+    } else {
+      taken += display_width(line.substr(0, length));
+      if (taken > columns) break;
+    }
+    result += line.substr(0, length);
+    line.remove_prefix(length);
+  }
+  if (coloured) result += "\033[0m";
   return result;
 }
 

@@ -15,7 +15,11 @@ std::size_t display_width(std::string_view utf8);
 // Names come from tenants and nodes, who must not steer an administrator's terminal.
 std::string printable(std::string_view text);
 
-enum class Tint { plain, good, bad, faint };
+// The beginning of a line that fits into `columns`; colour escapes (ESC [ ... m) take none and are
+// closed when it is cut.
+std::string clipped(std::string_view line, std::size_t columns);
+
+enum class Tint { plain, good, warn, bad, faint };
 
 struct Cell {
   std::string text;

@@ -24,8 +24,7 @@ void add_work_lists(CLI::App& group, Target& target) {
   commands->add_option("--backend", target.invocation.backend, "only those of this backend");
   commands->add_option("--state", target.invocation.state, "requested, running, success or error");
   add_name(*add_command(group, "command", "one command with its result", target,
-                        Action::show_command,
-                        "show command 3f0c2f0a-8a51-4d7c-8a3e-6f6a0f0d5a11"),
+                        Action::show_command, "show command 3f0c2f0a-8a51-4d7c-8a3e-6f6a0f0d5a11"),
            target, "ID", "the command's UUID");
   auto* recordings = add_command(group, "recordings", "recordings of the frontends", target,
                                  Action::show_recordings, "show recordings --frontend moodle");

@@ -52,16 +52,16 @@ void add_add(CLI::App& app, Target& target) {
 void add_create(CLI::App& app, Target& target) {
   auto& group = add_group(app, "create", "create a meeting (also a frontend or backend, like add)");
   fill_add(group, target);
-  auto* meeting =
-      add_command(group, "meeting", "create a meeting as its tenant would", target,
-                  Action::create_meeting,
-                  "create meeting math-101 --frontend moodle --name Math -p record=true");
+  auto* meeting = add_command(
+      group, "meeting", "create a meeting as its tenant would", target, Action::create_meeting,
+      "create meeting math-101 --frontend moodle --name Math -p record=true");
   add_name(*meeting, target, "ID", "the tenant's own id of the meeting");
   meeting->add_option("--frontend", target.invocation.frontend, "whose meeting: key or UUID")
       ->required();
   meeting->add_option("--name", target.invocation.meeting_name, "its name (default: its id)");
-  meeting->add_option("-p,--parameter", target.invocation.parameters,
-                      "NAME=VALUE, another parameter of BBB's create; may be repeated")
+  meeting
+      ->add_option("-p,--parameter", target.invocation.parameters,
+                   "NAME=VALUE, another parameter of BBB's create; may be repeated")
       ->allow_extra_args(false);
 }
 

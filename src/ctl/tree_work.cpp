@@ -69,9 +69,8 @@ void add_work(CLI::App& app, Target& target) {
            target, "HOST", host_help);
 
   auto& end = add_group(app, "end", "end meetings");
-  auto* meetings =
-      add_command(end, "meetings", "end all meetings of a backend or of a frontend", target,
-                  Action::end_meetings, "end meetings --backend bbb1");
+  auto* meetings = add_command(end, "meetings", "end all meetings of a backend or of a frontend",
+                               target, Action::end_meetings, "end meetings --backend bbb1");
   auto* of_backend =
       meetings->add_option("--backend", target.invocation.backend, "those of this backend");
   meetings->add_option("--frontend", target.invocation.frontend, "those of this frontend")
@@ -81,10 +80,10 @@ void add_work(CLI::App& app, Target& target) {
            target, "ID", meeting_help);
 
   auto& cancel = add_group(app, "cancel", "give up work under way");
-  add_name(*add_command(cancel, "command", "end a drain; the backend stays without new meetings",
-                        target, Action::cancel_command,
-                        "cancel command 3f0c2f0a-8a51-4d7c-8a3e-6f6a0f0d5a11"),
-           target, "ID", "the command's UUID (show commands)");
+  add_name(
+      *add_command(cancel, "command", "end a drain; the backend stays without new meetings", target,
+                   Action::cancel_command, "cancel command 3f0c2f0a-8a51-4d7c-8a3e-6f6a0f0d5a11"),
+      target, "ID", "the command's UUID (show commands)");
 }
 
 void add_desired_state(CLI::App& app, Target& target) {

@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -19,6 +20,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/timer.h"
+#include "daemon/metrics_page.h"
 #include "daemon/site.h"
 #include "feed/documents.h"
 #include "feed/follower.h"
@@ -105,10 +107,29 @@ refresh::RefreshOptions refresh_options(const config::DaemonConfig& config) {
 api::ApiOptions api_options(const config::DaemonConfig& config) {
   api::ApiOptions options;
   options.jwt_secret = config.api_jwt_secret;
+  options.previous_jwt_secret = config.api_jwt_secret_previous;
   options.version = B3_VERSION;
   options.build = B3_BUILD;
   options.policy = policy_of(config);
   return options;
+}
+
+MetricsOptions metrics_options(const config::DaemonConfig& config) {
+  MetricsOptions options;
+  options.token = config.metrics_token;
+  options.per_meeting = config.metrics_per_meeting;
+  options.version = B3_VERSION;
+  options.build = B3_BUILD;
+  options.database_workers = store::is_sqlite_url(config.db_url) ? 1 : workers_of(config);
+  return options;
+}
+
+// A few scrapers, no bodies.
+http::ServerLimits metrics_limits() {
+  http::ServerLimits limits;
+  limits.connections = 64;
+  limits.body_bytes = 64 * 1024;
+  return limits;
 }
 
 // A connection needs a descriptor, and a shell allows few. Without one, nodes can not be reached.
@@ -150,12 +171,30 @@ class Daemon {
         client_(loop_, {config.ca_file, 256, milliseconds{30'000}, "b3scale/" B3_VERSION}),
         nodes_(client_, {config.node_connect_timeout, config.node_response_timeout}),
         gateway_(executor, view, in_flight_, nodes_, gateway_options(config)),
-        api_(executor, view, api_options(config)),
-        site_(gateway_, api_),
+        events_(loop_, executor, view,
+                [this](std::string_view backend_id) { refresher_.poll_now(backend_id); }),
+        runner_(
+            loop_, executor, view, nodes_, instance_id_,
+            [this](std::string_view backend_id) { refresher_.poll_now(backend_id); },
+            [this] { return leases().holds(lease::housekeeping); }, runner_options()),
+        revocations_(loop_, executor, [this] { return leases().holds(lease::housekeeping); }),
+        api_(executor, view, events_, runner_, revocations_, api_options_here(config)),
+        site_(gateway_, api_, [&executor] { return executor.statistics().away; }),
         server_(loop_, site_),
-        keeper_(loop_, executor, keeper_options(), [&view] { return periodic_work(view); }),
+        keeper_(loop_, executor, keeper_options(instance_id_),
+                [&view] { return periodic_work(view); }),
         refresher_(loop_, executor, view, in_flight_, nodes_, leases(), refresh_options(config)),
         follower_(loop_, executor, view, in_flight_, position, {}),
+        metrics_page_({.view = view,
+                       .gateway = gateway_,
+                       .nodes = nodes_,
+                       .store = executor,
+                       .refresher = refresher_,
+                       .follower = shared_ ? &follower_ : nullptr,
+                       .server = server_,
+                       .rest = site_.rest_statistics()},
+                      metrics_options(config)),
+        metrics_server_(loop_, metrics_page_, metrics_limits()),
         signals_(loop_, SIGTERM, SIGINT) {}
 
   // What was cut off at shutdown is destroyed while all it refers to still lives.
@@ -165,11 +204,16 @@ class Daemon {
 
   // `inherited_socket`: from the supervisor, if it holds one.
   void run(std::optional<int> inherited_socket) {
+    revocations_.load(
+        executor_.run_blocking([](store::Store& db) { return db.list_revoked_tokens(); }));
     listen(inherited_socket);
+    serve_metrics();
     nodes_.on_open([this](std::string_view backend_id) { refresher_.poll_now(backend_id); });
     asio::co_spawn(loop_, tidy(), asio::detached);
     asio::co_spawn(loop_, feed::read_documents(loop_, executor_, view_), asio::detached);
     refresher_.start();
+    runner_.start();
+    revocations_.start();
     if (shared_) {
       keeper_.start();
       follower_.start();
@@ -187,9 +231,30 @@ class Daemon {
     return all_leases_;
   }
 
-  static lease::KeeperOptions keeper_options() {
+  std::vector<std::string> instances() const {
+    if (shared_) return keeper_.instances();
+    return {instance_id_};
+  }
+
+  command::RunnerOptions runner_options() {
+    command::RunnerOptions options;
+    options.is_alive = [this](std::string_view id) {
+      const auto there = instances();
+      return std::ranges::find(there, id) != there.end();
+    };
+    return options;
+  }
+
+  api::ApiOptions api_options_here(const config::DaemonConfig& config) {
+    auto options = api_options(config);
+    options.instance_id = instance_id_;
+    options.instances = [this] { return instances(); };
+    return options;
+  }
+
+  static lease::KeeperOptions keeper_options(const std::string& instance_id) {
     lease::KeeperOptions options;
-    options.instance_id = random_hex(8);
+    options.instance_id = instance_id;
     options.host = host_name();
     return options;
   }
@@ -204,6 +269,17 @@ class Daemon {
     log::info("listening", {{"address", host + ":" + std::to_string(server_.port())},
                             {"inherited", inherited_socket.has_value()},
                             {"version", B3_VERSION}});
+  }
+
+  void serve_metrics() {
+    if (config_.metrics_listen.empty()) {
+      site_.serve_metrics(metrics_page_);
+    } else {
+      metrics_server_.listen(config_.metrics_listen);
+      const auto host = config_.metrics_listen.substr(0, config_.metrics_listen.rfind(':'));
+      log::info("serving metrics",
+                {{"address", host + ":" + std::to_string(metrics_server_.port())}});
+    }
   }
 
   void start_listener() {
@@ -237,6 +313,8 @@ class Daemon {
     });
     http::notify_supervisor("STOPPING=1");
     refresher_.stop();
+    runner_.stop();
+    revocations_.stop();
     follower_.stop();
     server_.drain();
     bool handed_back = false;
@@ -253,7 +331,9 @@ class Daemon {
       boost::system::error_code ignored;
       co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
     }
+    events_.stop();
     server_.stop();
+    metrics_server_.stop();
     loop_.stop();
   }
 
@@ -261,11 +341,15 @@ class Daemon {
   store::Executor& executor_;
   view::View& view_;
   const bool shared_;
+  const std::string instance_id_ = random_hex(8);
   Loop loop_;
   view::InFlight in_flight_;
   http::Client client_;
   node::Nodes nodes_;
   gateway::Gateway gateway_;
+  events::Events events_;
+  command::Runner runner_;
+  api::Revocations revocations_;
   api::Api api_;
   Site site_;
   http::Server server_;
@@ -273,6 +357,8 @@ class Daemon {
   lease::Keeper keeper_;
   refresh::Refresher refresher_;
   feed::Follower follower_;
+  MetricsPage metrics_page_;
+  http::Server metrics_server_;  // listens only where metrics have an address of their own
   asio::signal_set signals_;
   std::optional<store::Listener> listener_;  // its thread posts to the loop
 };

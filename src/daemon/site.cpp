@@ -24,8 +24,13 @@ bool Site::answer_now(const http::Request& request, http::Response& response) {
   const auto path = request.path();
   if (gateway::Gateway::owns(path)) return gateway_.answer_now(request, response);
   if (api::Api::owns(path)) return false;
+  if (path == MetricsPage::path && metrics_page_ != nullptr) {
+    return metrics_page_->answer_now(request, response);
+  }
   if (path == "/health" || path == "/ready") {
-    write(response, 200, "text/plain; charset=utf-8", "ok\n");
+    answer_readiness(request, response);
+  } else if (path == "/docs/api/v1") {
+    write(response, 200, "text/html; charset=utf-8", api::openapi_page(B3_VERSION));
   } else if (path == "/") {
     write(response, 200, "text/html; charset=utf-8", start_page);
   } else {
@@ -34,10 +39,40 @@ bool Site::answer_now(const http::Request& request, http::Response& response) {
   return true;
 }
 
+// Without its database an instance still serves reads and joins from memory, so it stays ready.
+void Site::answer_readiness(const http::Request& request, http::Response& response) const {
+  const bool degraded = request.path() == "/ready" && database_away_();
+  const auto* accept = request.header("Accept");
+  if (accept && accept->contains("application/json")) {
+    write(response, 200, "application/json",
+          degraded ? R"({"status":"degraded","problems":["database"]})" : R"({"status":"ok"})");
+  } else {
+    write(response, 200, "text/plain; charset=utf-8", degraded ? "degraded: database\n" : "ok\n");
+  }
+}
+
 boost::asio::awaitable<http::Response> Site::answer(const http::Request& request,
                                                     http::BodyReader& body) {
-  if (api::Api::owns(request.path())) return api_.answer(request, body);
+  if (api::Api::owns(request.path())) return answer_api(request, body);
   return gateway_.answer(request, body);
+}
+
+boost::asio::awaitable<http::Response> Site::answer_api(const http::Request& request,
+                                                        http::BodyReader& body) {
+  const auto began = std::chrono::steady_clock::now();
+  const auto note = [&](int status) {
+    const auto match = api::find_route(api::routes(), request.method, request.path());
+    rest_statistics_.note(match ? match->route : nullptr, std::chrono::steady_clock::now() - began,
+                          status);
+  };
+  try {
+    auto response = co_await api_.answer(request, body);
+    note(response.status);
+    co_return response;
+  } catch (...) {
+    note(500);
+    throw;
+  }
 }
 
 }  // namespace b3::daemon

@@ -1,26 +1,45 @@
 // The HTTP side of the daemon: which room answers which path.
 #pragma once
 
+#include <functional>
+
 #include "api/api.h"
+#include "daemon/metrics_page.h"
+#include "daemon/rest_statistics.h"
 #include "gateway/gateway.h"
 #include "http/server.h"
 
 namespace b3::daemon {
 
-// /bbb/... and /b3s/...: gateway; /api...: REST API; /health: alive; /ready: the view is loaded
-// (the server starts listening only then); /: a page that says what this is.
+// /bbb/... and /b3s/...: gateway; /api...: REST API; /metrics: where it has no address of its own;
+// /health: alive; /ready: the view is loaded (the server starts listening only then); /docs/api/v1:
+// the REST API for people; /: a page
+// that says what this is.
 // Event loop thread only; gateway and api must outlive it.
 class Site final : public http::Handler {
  public:
-  Site(gateway::Gateway& gateway, api::Api& api) : gateway_(gateway), api_(api) {}
+  // `database_away`: is the database known not to answer?
+  Site(gateway::Gateway& gateway, api::Api& api, std::function<bool()> database_away)
+      : gateway_(gateway), api_(api), database_away_(std::move(database_away)) {}
 
   bool answer_now(const http::Request& request, http::Response& response) override;
   boost::asio::awaitable<http::Response> answer(const http::Request& request,
                                                 http::BodyReader& body) override;
 
+  // From now on /metrics is answered here as well; `page` must outlive the site.
+  void serve_metrics(MetricsPage& page) { metrics_page_ = &page; }
+  const RestStatistics& rest_statistics() const { return rest_statistics_; }
+
  private:
+  void answer_readiness(const http::Request& request, http::Response& response) const;
+  boost::asio::awaitable<http::Response> answer_api(const http::Request& request,
+                                                    http::BodyReader& body);
+
   gateway::Gateway& gateway_;
   api::Api& api_;
+  std::function<bool()> database_away_;
+  RestStatistics rest_statistics_;
+  MetricsPage* metrics_page_ = nullptr;
 };
 
 }  // namespace b3::daemon

@@ -31,6 +31,12 @@ std::vector<Value> take_slice(std::vector<Value>& values, std::size_t from, std:
   return {std::make_move_iterator(first), std::make_move_iterator(last)};
 }
 
+std::size_t size_of(const store::Changes& changes) {
+  return changes.frontends.size() + changes.backends.size() + changes.meetings.size() +
+         changes.gone_frontends.size() + changes.gone_backends.size() +
+         changes.gone_meetings.size();
+}
+
 struct HeldIds {
   std::vector<std::string> frontends;
   std::vector<std::string> backends;
@@ -105,6 +111,7 @@ asio::awaitable<void> Follower::follow() {
       if (std::exchange(failing, false)) log::info("the change feed is followed again");
     } catch (const std::exception& error) {
       poked_ = false;
+      ++statistics_.failures;
       if (!std::exchange(failing, true)) {
         log::warn("the change feed can not be read", {{"reason", error.what()}});
       }
@@ -126,14 +133,21 @@ milliseconds Follower::next_pause(bool moved) {
 asio::awaitable<bool> Follower::read_once() {
   const auto asked_at = view_.version();
   const auto after = position_;
+  const auto began = read_clocks().steady;
+  ++statistics_.reads;
   auto changes = co_await store_.run(
       [after](store::Store& store) { return store.read_changes(after, batch); });
   if (changes.gap) {
+    ++statistics_.reloads;
     co_await reload();
     co_return false;
   }
-  if (changes.position == position_) co_return false;
+  if (changes.position == position_) {
+    statistics_.caught_up = began;
+    co_return false;
+  }
   const auto position = changes.position;
+  statistics_.changes += size_of(changes);
   co_await apply_in_slices(std::move(changes), asked_at);
   position_ = position;
   co_return true;

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "base/timer.h"
+#include "feed/feed_statistics.h"
 #include "store/executor.h"
 #include "view/in_flight.h"
 #include "view/view.h"
@@ -36,6 +37,8 @@ class Follower {
   void stop();
   // Somebody has written: read now instead of at the next interval.
   void poke();
+
+  const FeedStatistics& statistics() const { return statistics_; }
 
  private:
   template <class T>
@@ -63,6 +66,7 @@ class Follower {
   bool poked_ = false;
   int settling_ = 0;  // looks left after a poke
   bool stopped_ = false;
+  FeedStatistics statistics_;
 };
 
 }  // namespace b3::feed

@@ -25,6 +25,7 @@ const std::string math = "moodle~math";
 
 // One node. `while_at_work` happens after the call had its effect and before its answer.
 struct FakeNode final : http::Sender {
+  explicit FakeNode(asio::io_context& loop_) : loop(loop_) {}
   asio::awaitable<std::expected<http::ClientResponse, http::ClientError>> send(
       http::ClientRequest request) override {
     const auto mark = request.target.find('?');
@@ -34,6 +35,11 @@ struct FakeNode final : http::Sender {
     calls.push_back(call);
     auto xml = answer(call, id);
     if (while_at_work) std::exchange(while_at_work, nullptr)();
+    if (takes > milliseconds{0}) {
+      Timer timer{loop};
+      timer.expires_after(takes);
+      co_await timer.wait();
+    }
     co_return http::ClientResponse{200, {}, std::move(xml)};
   }
   std::string answer(const std::string& call, const std::string& id) {
@@ -53,8 +59,10 @@ struct FakeNode final : http::Sender {
   }
   int count(std::string_view call) const { return int(std::ranges::count(calls, call)); }
 
+  asio::io_context& loop;
   std::map<std::string, std::string> meetings;  // scoped id -> internal id
   int runs = 0;
+  milliseconds takes{0};  // from the effect to the answer
   std::vector<std::string> calls;
   std::function<void()> while_at_work;
 };
@@ -196,7 +204,7 @@ struct Rig {
   VirtualTime time{SteadyTime{std::chrono::hours{3}}};
   SteadyTime reached = time.now();
   Loop loop;
-  FakeNode node;
+  FakeNode node{loop};
   bool hangs = false;
   store::Executor executor{[] { return store::open_store("sqlite::memory:"); },
                            std::make_unique<LoopWorkers>(loop, hangs),
@@ -333,6 +341,40 @@ TEST_CASE_FIXTURE(Rig, "an end does not believe 'not there' while our own create
   }
   CHECK(ask("end")->success());
   CHECK_FALSE(row());
+}
+
+TEST_CASE_FIXTURE(Rig, "a binding is postponed only while nobody can have taken the reservation") {
+  node.while_at_work = [this] { executor.stop(); };  // the database goes away
+  SUBCASE("a quick node") {
+    node.takes = milliseconds{2'900};
+    const auto created = begin("create");
+    pass(node.takes);
+    REQUIRE(created->response);
+    CHECK(created->success());
+  }
+  SUBCASE("a slow node") {
+    node.takes = milliseconds{3'100};
+    const auto created = begin("create");
+    pass(node.takes);
+    REQUIRE(created->response);
+    CHECK_FALSE(created->success());
+  }
+}
+
+TEST_CASE_FIXTURE(Rig,
+                  "a meeting whose binding was postponed leaves a tombstone when it is ended") {
+  auto assumed = held_by_other("");
+  assumed.phase = MeetingPhase::bound;
+  assumed.internal_id = "run-0";
+  view.put(assumed);
+  auto away = view.backend("b1")->backend;
+  away.node_state = NodeState::error;
+  view.put(away);
+  CHECK(ask("end")->success());
+  CHECK_FALSE(row());
+  const auto stones = in_store([](store::Store& store) { return store.list_tombstones("b1"); });
+  REQUIRE(stones.size() == 1);
+  CHECK(stones[0].internal_id == "run-0");
 }
 
 TEST_CASE_FIXTURE(Rig, "an undecided meeting that its node has ended is over at once") {

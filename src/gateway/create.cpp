@@ -26,7 +26,7 @@ constexpr std::string_view not_created = "The meeting could not be created at th
 boost::asio::awaitable<http::Response> Gateway::create(Exchange exchange, TenantCall call) {
   if (const auto problem = check_id(call)) co_return refuse(*problem);
   if (const auto parent = call.parameters.get("parentMeetingID"); !parent.empty()) {
-    co_await look_up(bbb::scope(call.frontend_key, parent));
+    co_await look_up(exchange.request, bbb::scope(call.frontend_key, parent));
   }
   Creation creation{*this, exchange.request, std::move(call), std::move(exchange.body),
                     std::move(exchange.content_type)};
@@ -111,6 +111,13 @@ bool Creation::out_of_time() const {
   return gateway_.options_.clock().steady >= deadline_;
 }
 
+// Others take over a reservation that they have seen undecided for so long.
+bool Creation::is_surely_ours() const {
+  const auto& options = gateway_.options_;
+  return reserved_here_ &&
+         (!options.shared_store || options.clock().steady - reserved_at_ < options.patience);
+}
+
 placement::Ranking Creation::rank() const {
   const auto now = gateway_.options_.clock();
   auto candidates = gateway_.view_.candidates(now);
@@ -147,7 +154,10 @@ boost::asio::awaitable<std::expected<std::optional<Meeting>, http::Response>> Cr
   for (;;) {
     const auto now = gateway_.options_.clock().wall;
     const auto ranking = rank();
+    auto& statistics = gateway_.statistics_;
+    for (const auto& rejected : ranking.rejected) statistics.rejections.add(rejected.reason);
     if (ranking.ranked.empty()) {
+      ++statistics.unplaceable;
       log::warn("no backend for a new meeting", {{"request_id", request_.id},
                                                  {"frontend", call_.frontend_key},
                                                  {"rejected", ranking.rejected.size()}});
@@ -159,6 +169,7 @@ boost::asio::awaitable<std::expected<std::optional<Meeting>, http::Response>> Cr
     const auto row = choose(ranking, now);
     // In the view at once: the next placement counts it, and a second create of this id waits.
     view.put(row);
+    reserved_at_ = gateway_.options_.clock().steady;
     fault_point("create/before-reserve");
     std::expected<store::ReserveOutcome, store::WriteError> outcome;
     try {
@@ -169,6 +180,7 @@ boost::asio::awaitable<std::expected<std::optional<Meeting>, http::Response>> Cr
     }
     fault_point("create/after-reserve");
     if (outcome && outcome->won) {
+      ++statistics.placements[outcome->meeting.backend_id];
       view.put(outcome->meeting);
       co_return std::move(outcome->meeting);
     }
@@ -190,6 +202,7 @@ boost::asio::awaitable<std::optional<http::Response>> Creation::place(Meeting re
   for (;;) {
     const auto target = target_of(reservation.backend_id);
     const auto attempt = target ? co_await ask(*target) : Attempt::not_acted;
+    gateway_.statistics_.attempts.add(outcome_label(attempt));
     switch (attempt) {
       case Attempt::created:
         co_return answer_for(co_await bind(reservation, *target));
@@ -219,7 +232,7 @@ boost::asio::awaitable<std::optional<http::Response>> Creation::place(Meeting re
 boost::asio::awaitable<std::optional<http::Response>> Creation::repeat(Meeting meeting) {
   view::InFlight::Hold hold{gateway_.in_flight_, scoped_id_};
   // Where another instance has ended or moved it meanwhile, its old node would make a new one.
-  const bool sure = co_await gateway_.look_up_again(scoped_id_);
+  const bool sure = co_await gateway_.look_up_again(request_, scoped_id_);
   const auto* now = gateway_.view_.meeting(scoped_id_);
   if (now == nullptr || now->epoch() != meeting.epoch || now->phase() != meeting.phase) {
     co_return std::nullopt;
@@ -227,6 +240,7 @@ boost::asio::awaitable<std::optional<http::Response>> Creation::repeat(Meeting m
   if (meeting.phase == MeetingPhase::reserved) {
     // From now on the reservation counts from this request, for whoever made it and for the
     // refresh: neither may move or release it while the node is at work for us.
+    reserved_at_ = gateway_.options_.clock().steady;
     auto taken = co_await gateway_.store_.run([&](store::Store& store) {
       return store.move_reservation(scoped_id_, meeting.epoch, meeting.owner, meeting.backend_id,
                                     {});
@@ -259,7 +273,7 @@ boost::asio::awaitable<std::optional<http::Response>> Creation::repeat(Meeting m
       break;
   }
   // Whoever reserved the id may have moved on, or its node may have been given up, while we asked.
-  co_await gateway_.look_up_again(scoped_id_);
+  co_await gateway_.look_up_again(request_, scoped_id_);
   const auto* entry = gateway_.view_.meeting(scoped_id_);
   if (entry == nullptr || entry->epoch() != meeting.epoch || entry->phase() != meeting.phase) {
     co_return std::nullopt;
@@ -278,12 +292,17 @@ boost::asio::awaitable<std::optional<Meeting>> Creation::move_on(const Meeting& 
                                                 {"meeting_id", scoped_id_},
                                                 {"from", reservation.backend_id},
                                                 {"to", backend_id}});
+  reserved_at_ = gateway_.options_.clock().steady;
   try {
     auto moved = co_await gateway_.store_.run([&](store::Store& store) {
       return store.move_reservation(scoped_id_, reservation.epoch, reservation.owner, backend_id,
                                     why);
     });
-    if (moved) gateway_.view_.put(*moved);
+    if (moved) {
+      ++gateway_.statistics_.moves;
+      ++gateway_.statistics_.placements[moved->backend_id];
+      gateway_.view_.put(*moved);
+    }
     co_return moved;
   } catch (const store::StoreUnavailable& error) {
     log::error("reservation not moved", {{"request_id", request_.id}, {"reason", error.what()}});
@@ -328,7 +347,7 @@ boost::asio::awaitable<Bound> Creation::bind(const Meeting& row, const node::Tar
     }
   } catch (const store::StoreUnavailable& error) {
     // What is known of a row of somebody else may be out of date: then this is a second meeting.
-    if (!reserved_here_) throw;
+    if (!is_surely_ours()) throw;
     // The reservation is durable and names this node: refresh binds it when the store is back.
     log::warn("meeting created, binding postponed",
               {{"request_id", request_.id}, {"reason", error.what()}});
@@ -343,9 +362,8 @@ boost::asio::awaitable<Bound> Creation::bind(const Meeting& row, const node::Tar
   co_await feed::synchronize(gateway_.store_, gateway_.view_, {scoped_id_});
   const auto* row_now = gateway_.view_.meeting(scoped_id_);
   if (row_now == nullptr || row_now->backend_id() != target.backend_id) {
-    // The id was ended or moved while the node was creating it. A meeting that was known before may
-    // as well have got lost on its node, which has made a new one for us: whatever it was, creating
-    // it again is what was asked for.
+    // The id was ended or moved while the node was creating it, or its node had lost it. Where it
+    // was known before, creating it again is what was asked for.
     const bool worth_a_look = row_now != nullptr || row.phase == MeetingPhase::bound;
     co_await end_copy(target);
     co_return worth_a_look ? Bound::again : Bound::gone;

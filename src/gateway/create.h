@@ -19,6 +19,8 @@ enum class Attempt {
   unknown,    // the node may or may not have it: no other node may be tried
 };
 
+CreateOutcome outcome_label(Attempt attempt);
+
 // What became of writing down what a node confirmed.
 enum class Bound {
   done,   // `answer` is for the tenant
@@ -67,6 +69,7 @@ class Creation {
   void accept(bbb::Answer& answer);
   bool is_being_created_elsewhere(const view::MeetingEntry& entry) const;
   bool out_of_time() const;
+  bool is_surely_ours() const;
 
   Gateway& gateway_;
   const http::Request& request_;
@@ -82,6 +85,7 @@ class Creation {
   const std::string owner_ = random_hex(16);  // of our reservations
   int looked_again_ = 0;
   bool reserved_here_ = false;     // the row of this id is ours
+  SteadyTime reserved_at_{};       // ... since then, or a little later
   bool node_has_it_ = false;       // the node refused because it holds the id already
   std::string known_internal_id_;  // of the bound meeting whose create is repeated
   store::Binding binding_;  // of a repeated create that finds what is known: the internal id only

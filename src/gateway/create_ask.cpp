@@ -6,6 +6,20 @@
 
 namespace b3::gateway {
 
+CreateOutcome outcome_label(Attempt attempt) {
+  switch (attempt) {
+    case Attempt::created:
+      return CreateOutcome::created;
+    case Attempt::refused:
+      return CreateOutcome::refused;
+    case Attempt::not_acted:
+      return CreateOutcome::not_acted;
+    case Attempt::unknown:
+      break;
+  }
+  return CreateOutcome::unknown;
+}
+
 void Creation::accept(bbb::Answer& answer) {
   binding_ = {answer.text("internalMeetingID"), {}, {}};
   // Nothing is bound then, and the document costs more than the rest of the call.

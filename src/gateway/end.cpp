@@ -34,6 +34,7 @@ boost::asio::awaitable<http::Response> Gateway::end(Exchange exchange, TenantCal
     const auto* entry = find(call.frontend_id, scoped_id);
     if (entry == nullptr) co_return answer;
     const auto epoch = entry->epoch();
+    const std::string internal_id{entry->internal_id()};
     const bool undecided = entry->phase() == MeetingPhase::reserved;
     // "Not there" proves nothing while the create may still be on its way to the node.
     const bool may_come = in_flight_.contains(scoped_id) ||
@@ -48,8 +49,14 @@ boost::asio::awaitable<http::Response> Gateway::end(Exchange exchange, TenantCal
     if (undecided && !known_over) break;
     try {
       const auto now = options_.clock().wall;
-      const auto gone = co_await store_.run(
-          [&](store::Store& store) { return store.end(scoped_id, epoch, now); });
+      const auto gone = co_await store_.run([&](store::Store& store) {
+        auto row = store.end(scoped_id, epoch, now);
+        // Its binding was postponed: only we know the run.
+        if (row && row->internal_id.empty() && !internal_id.empty()) {
+          store.bury({internal_id, scoped_id, row->backend_id, now});
+        }
+        return row;
+      });
       if (gone) {
         view_.erase_meeting(scoped_id, epoch);
         log::info("meeting ended",

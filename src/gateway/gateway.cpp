@@ -43,6 +43,17 @@ http::Response body_failure(http::BodyError error) {
   return response;
 }
 
+bool is_retry(std::string_view path) {
+  return path.starts_with(retry_prefix);
+}
+
+CallKind kind_of(const std::optional<Route>& route, std::string_view path) {
+  static_assert(int(CallKind::create) == int(CallName::create));
+  static_assert(int(CallKind::unsupported) == int(CallName::unsupported));
+  if (route) return CallKind(int(route->call));
+  return is_retry(path) ? CallKind::retry_join : CallKind::unsupported;
+}
+
 }  // namespace
 
 Gateway::Gateway(store::Executor& store, view::View& view, view::InFlight& in_flight,
@@ -65,11 +76,21 @@ bool Gateway::owns(std::string_view path) {
 }
 
 bool Gateway::answer_now(const http::Request& request, http::Response& response) {
+  const auto began = std::chrono::steady_clock::now();
   const auto path = request.path();
-  if (path.starts_with(retry_prefix)) {
+  const auto route = is_retry(path) ? std::nullopt : parse_route(path);
+  const bool answered = answer_kind_now(request, route, response);
+  if (answered) {
+    statistics_.note(kind_of(route, path), std::chrono::steady_clock::now() - began, response);
+  }
+  return answered;
+}
+
+bool Gateway::answer_kind_now(const http::Request& request, const std::optional<Route>& route,
+                              http::Response& response) {
+  if (is_retry(request.path())) {
     return retry_join_now(request, response, !options_.shared_store);
   }
-  const auto route = parse_route(path);
   if (!route) {
     response = refuse("unsupportedRequest", "This request is not supported.");
     return true;
@@ -110,17 +131,37 @@ bool Gateway::answer_now(const http::Request& request, http::Response& response)
   return read_now(*call, response, sure);
 }
 
-// No coroutine itself: most calls need only the one that does their work.
 boost::asio::awaitable<http::Response> Gateway::answer(const http::Request& request,
                                                        http::BodyReader& body) {
-  if (request.path().starts_with(retry_prefix)) return retry_join(request);
-  const auto route = parse_route(request.path());
+  const auto began = std::chrono::steady_clock::now();
+  const auto path = request.path();
+  auto route = is_retry(path) ? std::nullopt : parse_route(path);
+  const auto kind = kind_of(route, path);
+  try {
+    auto response = co_await answer_kind(request, body, std::move(route));
+    statistics_.note(kind, std::chrono::steady_clock::now() - began, response);
+    co_return response;
+  } catch (...) {
+    statistics_.note_broken(kind, std::chrono::steady_clock::now() - began);
+    throw;
+  }
+}
+
+// No coroutine itself: most calls need only the one that does their work.
+boost::asio::awaitable<http::Response> Gateway::answer_kind(const http::Request& request,
+                                                            http::BodyReader& body,
+                                                            std::optional<Route> route) {
+  if (is_retry(request.path())) return retry_join(request);
   if (!route) return answer_with(meeting_not_found());
   if (request.has_body) return answer_body(request, body, *route);
   auto call = authenticate(view_, *route, request.query());
   if (!call) return answer_with(refuse(call.error()));
   if (route->call == CallName::create) return create({request, {}, {}}, std::move(*call));
   return dispatch({request, {}, {}}, route->call, std::move(*call));
+}
+
+void Gateway::keep_statistics_of(const std::function<bool(const std::string&)>& exists) {
+  std::erase_if(statistics_.placements, [&](const auto& each) { return !exists(each.first); });
 }
 
 boost::asio::awaitable<http::Response> Gateway::answer_with(http::Response response) {
@@ -163,7 +204,8 @@ boost::asio::awaitable<http::Response> Gateway::dispatch(Exchange exchange, Call
                                                          TenantCall call) {
   http::Response response;
   if (name != CallName::create && name != CallName::get_meetings) {
-    co_await look_up(bbb::scope(call.frontend_key, call.parameters.get("meetingID")));
+    co_await look_up(exchange.request,
+                     bbb::scope(call.frontend_key, call.parameters.get("meetingID")));
   }
   switch (name) {
     case CallName::create:
@@ -200,16 +242,18 @@ bool Gateway::may_be_behind(std::string_view scoped_id) const {
   return entry->phase() == MeetingPhase::reserved && !in_flight_.contains(scoped_id);
 }
 
-boost::asio::awaitable<void> Gateway::look_up(std::string scoped_id) {
-  if (may_be_behind(scoped_id)) co_await look_up_again(std::move(scoped_id));
+boost::asio::awaitable<void> Gateway::look_up(const http::Request& request, std::string scoped_id) {
+  if (may_be_behind(scoped_id)) co_await look_up_again(request, std::move(scoped_id));
 }
 
-boost::asio::awaitable<bool> Gateway::look_up_again(std::string scoped_id) {
-  if (options_.shared_store) return look_up_in_store(std::move(scoped_id));
+boost::asio::awaitable<bool> Gateway::look_up_again(const http::Request& request,
+                                                    std::string scoped_id) {
+  if (options_.shared_store) return look_up_in_store(request.id, std::move(scoped_id));
   return [] -> Awaitable<bool> { co_return true; }();  // the view is all there is
 }
 
-boost::asio::awaitable<bool> Gateway::look_up_in_store(std::string scoped_id) {
+boost::asio::awaitable<bool> Gateway::look_up_in_store(std::string request_id,
+                                                       std::string scoped_id) {
   struct Progress {
     explicit Progress(boost::asio::any_io_executor loop) : patience(std::move(loop)) {}
     Timer patience;
@@ -219,18 +263,20 @@ boost::asio::awaitable<bool> Gateway::look_up_in_store(std::string scoped_id) {
   const auto loop = co_await boost::asio::this_coro::executor;
   const auto progress = std::make_shared<Progress>(loop);
   // Goes on by itself when it takes too long: what it finds is true all the same.
-  const auto look = [](Gateway& gateway, std::string id,
+  const auto look = [](Gateway& gateway, std::string request, std::string id,
                        std::shared_ptr<Progress> mine) -> Awaitable<void> {
     try {
       co_await feed::synchronize(gateway.store_, gateway.view_, {std::move(id)});
       mine->found_out = true;
     } catch (const store::StoreUnavailable& error) {
-      log::warn("a meeting could not be looked up", {{"reason", error.what()}});
+      log::warn("a meeting could not be looked up",
+                {{"request_id", request}, {"reason", error.what()}});
     }
     mine->ended = true;
     mine->patience.cancel();
   };
-  boost::asio::co_spawn(loop, look(*this, std::move(scoped_id), progress), boost::asio::detached);
+  boost::asio::co_spawn(loop, look(*this, std::move(request_id), std::move(scoped_id), progress),
+                        boost::asio::detached);
   if (!progress->ended) {
     progress->patience.expires_after(options_.look_up_limit);
     co_await progress->patience.wait();

@@ -16,6 +16,7 @@
 
 #include "base/encoding.h"
 #include "gateway/authenticate.h"
+#include "gateway/gateway_statistics.h"
 #include "gateway/listings.h"
 #include "gateway/pages.h"
 #include "gateway/waiters.h"
@@ -59,6 +60,10 @@ class Gateway {
   boost::asio::awaitable<http::Response> answer(const http::Request& request,
                                                 http::BodyReader& body);
 
+  const GatewayStatistics& statistics() const { return statistics_; }
+  // Backends that this does not hold for are counted no more.
+  void keep_statistics_of(const std::function<bool(const std::string& backend_id)>& exists);
+
  private:
   template <class T>
   using Awaitable = boost::asio::awaitable<T>;
@@ -78,10 +83,10 @@ class Gateway {
   // create is running elsewhere. Always false without other instances.
   bool may_be_behind(std::string_view scoped_id) const;
   // Asks the store then. Nothing happens while it does not answer.
-  Awaitable<void> look_up(std::string scoped_id);
+  Awaitable<void> look_up(const http::Request& request, std::string scoped_id);
   // True when the view is as the store was then.
-  Awaitable<bool> look_up_again(std::string scoped_id);
-  Awaitable<bool> look_up_in_store(std::string scoped_id);
+  Awaitable<bool> look_up_again(const http::Request& request, std::string scoped_id);
+  Awaitable<bool> look_up_in_store(std::string request_id, std::string scoped_id);
 
   // join.cpp
   // The ..._now functions answer from the view and return false when that is not enough.
@@ -113,6 +118,12 @@ class Gateway {
                                                        std::string backend_id,
                                                        http::Response& answer, NodeWord& word);
 
+  // The public functions measure these.
+  bool answer_kind_now(const http::Request& request, const std::optional<Route>& route,
+                       http::Response& response);
+  Awaitable<http::Response> answer_kind(const http::Request& request, http::BodyReader& body,
+                                        std::optional<Route> route);
+
   static Awaitable<http::Response> answer_with(http::Response response);
   // `route` is of the request, which lives until the end.
   Awaitable<http::Response> answer_body(const http::Request& request, http::BodyReader& body,
@@ -127,6 +138,7 @@ class Gateway {
   Waiters waiters_;
   Listings listings_;
   store::GroupedWrites writes_;
+  GatewayStatistics statistics_;
 
   friend class Creation;
 };

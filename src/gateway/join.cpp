@@ -126,7 +126,7 @@ boost::asio::awaitable<http::Response> Gateway::retry_join(const http::Request& 
   const auto* frontend = join ? view_.frontend(join->frontend_id) : nullptr;
   const auto parameters = bbb::parse_parameters(join ? std::string_view(join->query) : "");
   if (frontend != nullptr && parameters) {
-    co_await look_up(bbb::scope(frontend->frontend.key, parameters->get("meetingID")));
+    co_await look_up(request, bbb::scope(frontend->frontend.key, parameters->get("meetingID")));
   }
   retry_join_now(request, response, true);
   co_return response;

@@ -201,6 +201,7 @@ Connection::Next Connection::answer_head() {
   between_requests_ = false;
   end_deadline();
   shop_->ids.next(request_.request.id);
+  ++shop_->statistics.requests;
   continue_owed_ = parser_->expects_continue() && request_.request.has_body;
   return answer_at_once() ? conclude_answer() : Next::answer;
 }
@@ -328,6 +329,7 @@ bool Connection::append_answer() {
 
 Connection::Next Connection::refuse(const Refusal& refusal) {
   end_deadline();
+  ++shop_->statistics.requests_refused;
   shop_->ids.next(request_.request.id);
   closing_ = true;
   linger_ = true;

@@ -40,8 +40,9 @@ struct Shop {
   bool draining = false;
   std::size_t connections = 0;
   std::size_t running_requests = 0;
-  std::size_t receiving = 0;    // bytes of bodies, as ServerLimits::all_bodies_bytes counts them
-  Rarely no_room;               // for bodies
+  std::size_t receiving = 0;  // bytes of bodies, as ServerLimits::all_bodies_bytes counts them
+  Rarely no_room;             // for bodies
+  ServerStatistics statistics;
   Connection* first = nullptr;  // intrusive list of the open connections
 
   Shop(Handler& the_handler, ServerLimits the_limits);

@@ -254,6 +254,7 @@ int Server::State::accept_all(int listening) {
 
 void Server::State::serve(int descriptor, const sockaddr_storage& peer) {
   if (shop->connections >= shop->limits.connections) {
+    ++shop->statistics.connections_refused;
     ::close(descriptor);
     if (const auto times = too_many.note()) {
       log::warn("too many connections", {{"limit", shop->limits.connections}, {"closed", *times}});
@@ -264,6 +265,7 @@ void Server::State::serve(int descriptor, const sockaddr_storage& peer) {
   ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   try {
     if (shop->connections == 0) shop->renew_date();
+    ++shop->statistics.connections_accepted;
     const auto connection = std::make_shared<Connection>(shop, loop, descriptor, address_of(peer));
     asio::co_spawn(loop.get_executor(), connection->run(), asio::detached);
     keep_ticking();
@@ -337,6 +339,10 @@ std::size_t Server::open_connections() const {
 
 std::size_t Server::running_requests() const {
   return state_->shop->running_requests;
+}
+
+const ServerStatistics& Server::statistics() const {
+  return state_->shop->statistics;
 }
 
 void Server::stop() {

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "http/message.h"
+#include "http/server_statistics.h"
 
 namespace b3::http {
 
@@ -77,6 +78,7 @@ class Server {
   void drain();
   std::size_t open_connections() const;
   std::size_t running_requests() const;
+  const ServerStatistics& statistics() const;
   // Closes everything.
   void stop();
 

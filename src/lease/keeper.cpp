@@ -68,6 +68,14 @@ asio::awaitable<void> Keeper::hand_back() {
   }
 }
 
+std::vector<std::string> Keeper::instances() const {
+  std::vector<std::string> ids{options_.instance_id};
+  for (const auto& [id, sighting] : seen_.others) {
+    if (now() - sighting.since < options_.dead_after) ids.push_back(id);
+  }
+  return ids;
+}
+
 bool Keeper::holds(std::string_view name) const {
   if (stopped_ || back_) return false;
   const auto time = now();

@@ -52,6 +52,8 @@ class Keeper final : public Leases {
 
   bool holds(std::string_view name) const override;
   std::size_t live_instances() const { return live_instances_; }
+  // Ids of the instances that are there as far as this one has seen, its own among them.
+  std::vector<std::string> instances() const;
 
  private:
   template <class T>

@@ -37,6 +37,18 @@ CallFailure to_call_failure(http::ClientFailure failure) {
   return CallFailure::no_answer;
 }
 
+FailureLabel failure_label(CallFailure failure) {
+  switch (failure) {
+    case CallFailure::not_sent:
+      return FailureLabel::not_sent;
+    case CallFailure::no_answer:
+      return FailureLabel::no_answer;
+    case CallFailure::garbage:
+      break;
+  }
+  return FailureLabel::garbage;
+}
+
 Evidence evidence_of(http::ClientFailure failure) {
   if (failure == http::ClientFailure::local) return Evidence::none;
   return failure == http::ClientFailure::look_up ? Evidence::weak : Evidence::full;
@@ -167,8 +179,9 @@ bool Nodes::open(std::string_view backend_id) const {
 }
 
 // Being slower than an impatient caller would like is no reason to keep other calls away.
-void Nodes::note(const std::string& backend_id, bool counts, Breaker::Admission admission,
+void Nodes::note(const Subject& subject, bool counts, Breaker::Admission admission,
                  const CallResult& result) {
+  const auto& backend_id = subject.backend_id;
   const bool reached = result || result.error().failure == CallFailure::garbage;
   if (reached) {
     breakers_.erase(backend_id);
@@ -177,10 +190,29 @@ void Nodes::note(const std::string& backend_id, bool counts, Breaker::Admission 
       found->second.note_nothing(admission);
     }
   } else if (breakers_[backend_id].note_failure(admission, clock_().steady)) {
-    log::warn("calls to a backend do not get through",
-              {{"backend_id", backend_id}, {"reason", result.error().detail}});
+    log::warn("calls to a backend do not get through", {{"request_id", subject.request_id},
+                                                        {"backend_id", backend_id},
+                                                        {"reason", result.error().detail}});
     if (observer_) observer_(backend_id);
   }
+}
+
+void Nodes::count(const Subject& subject, SteadyTime began, const CallResult& result) {
+  const auto duration = clock_().steady - began;
+  for (auto* each : {&statistics_.by_call[std::size_t(call_label(subject.call))],
+                     &statistics_.by_backend[subject.backend_id]}) {
+    each->duration.observe(duration);
+    if (!result) each->failures.add(failure_label(result.error().failure));
+  }
+}
+
+void Nodes::count_refused(const Subject& subject) {
+  statistics_.by_call[std::size_t(call_label(subject.call))].failures.add(FailureLabel::not_tried);
+  statistics_.by_backend[subject.backend_id].failures.add(FailureLabel::not_tried);
+}
+
+void Nodes::keep_statistics_of(const std::function<bool(const std::string&)>& exists) {
+  std::erase_if(statistics_.by_backend, [&](const auto& each) { return !exists(each.first); });
 }
 
 // Parsing one costs more than the rest of a request; there are as many as there are nodes.
@@ -205,8 +237,8 @@ asio::awaitable<std::expected<NodeAnswer, CallError>> Nodes::call(
         CallError{CallFailure::not_sent,
                   fmt::format("address of {}: {}", target.backend_id, address.error()), 0});
   }
-  return send({target.backend_id, std::move(call.name)}, call.is_poll, patience,
-              std::move(request));
+  return send({target.backend_id, std::move(call.name), std::move(call.request_id)}, call.is_poll,
+              patience, std::move(request));
 }
 
 asio::awaitable<std::expected<NodeAnswer, CallError>> Nodes::send(
@@ -218,18 +250,21 @@ asio::awaitable<std::expected<NodeAnswer, CallError>> Nodes::send(
     admission = found->second.admit(clock_().steady);
   }
   if (admission == Breaker::Admission::refused) {
+    count_refused(subject);
     co_return std::unexpected(CallError{
         CallFailure::not_sent,
         fmt::format("{} to {}: not tried, the last calls did not get through", subject.call, id),
         0});
   }
+  const auto began = clock_().steady;
   try {
     auto result = request ? read(subject, co_await sender_.send(std::move(*request)))
                           : CallResult(std::unexpected(request.error()));
     const bool impatient = !result && result.error().failure == CallFailure::no_answer &&
                            patience.response < timeouts_.response;
     const bool is_ours = !result && result.error().evidence == Evidence::none;
-    note(id, !is_poll && !impatient && !is_ours, admission, result);
+    count(subject, began, result);
+    note(subject, !is_poll && !impatient && !is_ours, admission, result);
     co_return result;
   } catch (...) {
     const auto found = breakers_.find(id);

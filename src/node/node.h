@@ -19,6 +19,7 @@
 #include "http/client.h"
 #include "model/backend.h"
 #include "node/breaker.h"
+#include "node/node_statistics.h"
 
 namespace b3::node {
 
@@ -99,12 +100,17 @@ class Nodes {
     observer_ = std::move(observer);
   }
 
+  const NodeStatistics& statistics() const { return statistics_; }
+  // Backends that this does not hold for are counted no more.
+  void keep_statistics_of(const std::function<bool(const std::string& backend_id)>& exists);
+
  private:
   using CallResult = std::expected<NodeAnswer, CallError>;
   // Whom to ask for what, as logs may say it.
   struct Subject {
     std::string backend_id;
     std::string call;
+    std::string request_id;
   };
 
   const std::expected<Url, std::string>& address_of(const std::string& base_url);
@@ -114,8 +120,10 @@ class Nodes {
                          const std::expected<http::ClientResponse, http::ClientError>& response);
   static CallError garbage(const Subject& subject, const http::ClientResponse& response,
                            std::string_view why);
-  void note(const std::string& backend_id, bool counts, Breaker::Admission admission,
+  void note(const Subject& subject, bool counts, Breaker::Admission admission,
             const CallResult& result);
+  void count(const Subject& subject, SteadyTime began, const CallResult& result);
+  void count_refused(const Subject& subject);
 
   http::Sender& sender_;
   Timeouts timeouts_;
@@ -123,6 +131,7 @@ class Nodes {
   std::function<void(std::string_view)> observer_;
   std::map<std::string, Breaker, std::less<>> breakers_;  // by backend id; none: closed
   std::unordered_map<std::string, std::expected<Url, std::string>> addresses_;  // by base URL
+  NodeStatistics statistics_;
 };
 
 }  // namespace b3::node

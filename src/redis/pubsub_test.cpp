@@ -83,6 +83,7 @@ struct Heard {
 };
 
 void run_until(asio::io_context& loop, const std::function<bool()>& done) {
+  loop.restart();
   const auto guard = asio::make_work_guard(loop);
   const auto deadline = std::chrono::steady_clock::now() + 20s;
   while (!done()) {

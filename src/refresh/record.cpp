@@ -154,8 +154,9 @@ asio::awaitable<void> Refresher::record(Visit visit) {
 asio::awaitable<Plan> Refresher::plan(const Visit& visit, Now now) {
   Tombstones tombstones;
   if (needs_tombstones(view_, visit.poll)) {
-    for (auto& stone : co_await store_.run(
-             [&](store::Store& store) { return store.list_tombstones(visit.poll.backend_id); })) {
+    auto stones = co_await store_.run(
+        [&](store::Store& store) { return store.list_tombstones(visit.poll.backend_id); });
+    for (auto& stone : stones) {
       tombstones.emplace(std::move(stone.internal_id), stone.kind);
     }
   }

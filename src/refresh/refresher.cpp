@@ -133,6 +133,9 @@ void Refresher::start_polls(SteadyTime now) {
     waiting_.pop_front();
     if (polling_.contains(id) || !watched_.contains(id)) continue;
     if (!leases_.holds(lease::refresh_of(id))) continue;
+    // The time 0 means at once: nobody had to wait.
+    const auto due = watched_[id].due;
+    statistics_.delay.observe(due == SteadyTime{} ? SteadyTime::duration{0} : now - due);
     polling_.emplace(id, now);
     new_.erase(id);
     ++young;
@@ -179,6 +182,7 @@ asio::awaitable<void> Refresher::refresh_once(const std::string& backend_id) {
   const auto latency = options_.clock().steady - started;
   auto contact = contact_of(result, std::chrono::duration_cast<milliseconds>(latency),
                             options_.thresholds.slow_after);
+  statistics_.polls.add(contact.kind);
   note_reached(contact);
   if (!result || !result->answer.success()) {
     co_await record_failure(before, std::move(contact), started);

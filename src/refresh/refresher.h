@@ -21,6 +21,7 @@
 #include "lease/leases.h"
 #include "node/node.h"
 #include "refresh/plan.h"
+#include "refresh/refresh_statistics.h"
 #include "store/executor.h"
 #include "view/in_flight.h"
 #include "view/view.h"
@@ -55,6 +56,10 @@ class Refresher {
   std::size_t running() const { return polling_.size() + (keeps_house_ ? 1 : 0); }
   // The next poll of this backend is due at once, where it is ours.
   void poll_now(std::string_view backend_id);
+
+  const RefreshStatistics& statistics() const { return statistics_; }
+  // Backends whose polls are this instance's now.
+  std::size_t watched() const { return watched_.size(); }
 
  private:
   template <class T>
@@ -154,6 +159,7 @@ class Refresher {
   bool keeps_house_ = false;
   std::uint64_t erasures_known_ = 0;  // View::version() when house was kept last
   bool stopped_ = false;
+  RefreshStatistics statistics_;
 };
 
 }  // namespace b3::refresh

@@ -126,6 +126,12 @@ Parsed parse_node_action(std::string_view method, const std::string& node, std::
     if (method == "DELETE") return command::ResetFaults{node};
     return method_not_allowed("PUT and DELETE");
   }
+  if (action == "events") {
+    if (method != "PUT") return method_not_allowed("PUT");
+    const auto settings = parse_event_settings(body);
+    if (!settings) return refuse(400, settings.error());
+    return command::SetEvents{node, *settings};
+  }
   if (action != "start" && action != "stop" && action != "restart") return no_such_path();
   if (method != "POST") return method_not_allowed("POST");
   const bool restart = action == "restart";

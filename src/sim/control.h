@@ -9,6 +9,7 @@
 #include <string_view>
 #include <variant>
 
+#include "sim/events.h"
 #include "sim/faults.h"
 #include "sim/node_state.h"
 #include "sim/script.h"
@@ -26,6 +27,10 @@ struct SetFaults {
 };
 struct ResetFaults {
   std::string node;
+};
+struct SetEvents {
+  std::string node;
+  EventSettings settings;
 };
 struct Start {
   std::string node;
@@ -53,10 +58,10 @@ struct SetScript {
 };
 }  // namespace command
 
-using Command =
-    std::variant<command::ShowAll, command::ShowNode, command::SetFaults, command::ResetFaults,
-                 command::Start, command::Stop, command::Restart, command::ChangePeople,
-                 command::EndMeeting, command::ShowScript, command::SetScript>;
+using Command = std::variant<command::ShowAll, command::ShowNode, command::SetFaults,
+                             command::ResetFaults, command::SetEvents, command::Start,
+                             command::Stop, command::Restart, command::ChangePeople,
+                             command::EndMeeting, command::ShowScript, command::SetScript>;
 
 struct ControlError {
   int status = 400;

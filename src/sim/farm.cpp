@@ -75,6 +75,13 @@ struct Farm::Executor {
       return json_response(200, to_json(node.faults()));
     });
   }
+  http::Response operator()(const command::SetEvents& command) {
+    return with(command.node, [&](SimNode& node) {
+      node.set_events(command.settings);
+      say("events changed", node);
+      return json_response(200, to_json(node.event_quirks()));
+    });
+  }
   http::Response operator()(const command::Start& command) {
     return with(command.node, [](SimNode& node) { return start(node); });
   }
@@ -141,7 +148,9 @@ Farm::Farm(asio::io_context& loop, const FarmOptions& options)
                        .secret = options.secret_per_node ? fmt::format("{}-{}", options.secret, i)
                                                          : options.secret,
                        .seed = options.seed + i,
-                       .faults = faults}));
+                       .faults = faults,
+                       .redis = i <= options.redis.size() ? std::optional(options.redis[i - 1])
+                                                          : std::nullopt}));
   }
 }
 
@@ -190,7 +199,9 @@ asio::awaitable<http::Response> Farm::answer(const http::Request& request,
 http::Response Farm::respond(const http::Request& request, std::string_view body) {
   auto parsed = parse_command(request.method, request.path(), body);
   if (!parsed) return error_response(parsed.error().status, parsed.error().message);
-  return std::visit(Executor{*this}, *parsed);
+  auto response = std::visit(Executor{*this}, *parsed);
+  for (const auto& node : nodes_) node->publish_events();
+  return response;
 }
 
 SimNode* Farm::find(std::string_view name) {
@@ -219,6 +230,7 @@ void Farm::play_script(const Now& now) {
   for (std::size_t i = 0; i < steps && !busy.empty(); ++i) {
     script_step(busy[random_() % busy.size()]->state(), script_, random_, now);
   }
+  for (const auto& node : nodes_) node->publish_events();
 }
 
 }  // namespace b3::sim

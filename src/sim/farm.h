@@ -29,6 +29,7 @@ struct FarmOptions {
   bool secret_per_node = false;  // "<secret>-1", "<secret>-2", ...
   std::uint64_t seed = 0;
   NodeSettings settings;
+  std::vector<redis::Address> redis = {};  // of the first nodes; the others publish nothing
 };
 
 class Farm final : public http::Handler {

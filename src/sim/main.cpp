@@ -59,6 +59,11 @@ int main(int argc, char** argv) {
   app.add_option("--empty-after", empty_seconds,
                  "Seconds until a meeting ends after the last person left; 0: never")
       ->check(CLI::Range(0.0, 604'800.0));
+  std::vector<std::string> redis_urls;
+  app.add_option("--redis", redis_urls,
+                 "redis://HOST:PORT where node 1 publishes its events; of further nodes after "
+                 "commas")
+      ->delimiter(',');
   app.add_flag("--quiet", quiet, "Log warnings and errors only");
   try {
     app.parse(argc, argv);
@@ -66,6 +71,14 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : 2;
   }
 
+  for (const auto& url : redis_urls) {
+    auto address = b3::redis::parse_address(url);
+    if (!address) {
+      std::fprintf(stderr, "bbbsim: --redis: %s\n", address.error().c_str());
+      return 2;
+    }
+    options.redis.push_back(*std::move(address));
+  }
   if (options.port != 0 && options.port + options.nodes - 1 > 65'535) {
     std::fputs("bbbsim: --port and --nodes go beyond port 65535\n", stderr);
     return 2;

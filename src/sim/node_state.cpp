@@ -95,6 +95,7 @@ std::expected<Created, Refusal> NodeState::create(const CreateRequest& request, 
     forget(ended);
   }
   const auto [place, made] = meetings_.emplace(request.meeting_id, std::move(meeting));
+  record(StateEvent::Kind::created, place->second);
   return Created{&place->second, false};
 }
 
@@ -178,6 +179,7 @@ void NodeState::end_now(std::string_view meeting_id, const Now& now) {
   Meeting& meeting = place->second;
   remove_people(meeting, meeting.attendees.size(), now);
   meeting.forcibly_ended = true;
+  record(StateEvent::Kind::ended, meeting);
   meeting.ended = now.wall;
   meeting.gone_at = now.steady + settings.end_delay;
 }
@@ -225,9 +227,11 @@ bool NodeState::change_people(std::string_view meeting_id, const PeopleChange& c
     add_person(*meeting, "Person " + std::to_string(++people_made_), {}, i < change.moderators,
                now);
   }
+  const auto before = records_events ? meeting->attendees : std::vector<Attendee>();
   mark(meeting->attendees, &Attendee::voice, change.voice);
   mark(meeting->attendees, &Attendee::video, change.video);
   mark(meeting->attendees, &Attendee::listening_only, change.listening);
+  record_changes(*meeting, before);
   return true;
 }
 
@@ -261,6 +265,7 @@ Meeting* NodeState::find_live(std::string_view meeting_id, const Now& now) {
 }
 
 void NodeState::forget(Meetings::iterator place) {
+  if (!place->second.forcibly_ended) record(StateEvent::Kind::ended, place->second);
   for (const Attendee& attendee : place->second.attendees) sessions_.erase(attendee.session_token);
   if (place->second.breakout) {
     for (auto& [id, meeting] : meetings_) {
@@ -274,6 +279,7 @@ void NodeState::remove_people(Meeting& meeting, std::size_t count, const Now& no
   if (meeting.attendees.empty()) return;
   for (; count > 0 && !meeting.attendees.empty(); --count) {
     sessions_.erase(meeting.attendees.back().session_token);
+    record(StateEvent::Kind::left, meeting, meeting.attendees.back());
     meeting.attendees.pop_back();
   }
   if (meeting.attendees.empty()) meeting.empty_since = now.steady;
@@ -292,8 +298,36 @@ Attendee& NodeState::add_person(Meeting& meeting, std::string full_name, std::st
   meeting.has_user_joined = true;
   meeting.empty_since.reset();
   if (!meeting.started) meeting.started = now.wall;
+  record(StateEvent::Kind::joined, meeting, person);
   meeting.attendees.push_back(std::move(person));
   return meeting.attendees.back();
+}
+
+void NodeState::record(StateEvent::Kind kind, const Meeting& meeting, const Attendee& person) {
+  if (!records_events) return;
+  events_.push_back({.kind = kind,
+                     .meeting_id = meeting.meeting_id,
+                     .meeting_internal_id = meeting.internal_id,
+                     .meeting_name = meeting.name,
+                     .parent_internal_id = meeting.parent_internal_id,
+                     .voice_bridge = meeting.voice_bridge,
+                     .breakout = meeting.breakout,
+                     .person = person,
+                     .unix_milliseconds = to_unix_milliseconds(meeting.created)});
+}
+
+// `before`: the same people in the same order.
+void NodeState::record_changes(const Meeting& meeting, const std::vector<Attendee>& before) {
+  using Kind = StateEvent::Kind;
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    const Attendee& now = meeting.attendees[i];
+    if (now.voice != before[i].voice || now.listening_only != before[i].listening_only) {
+      record(now.voice || now.listening_only ? Kind::voice_joined : Kind::voice_left, meeting, now);
+    }
+    if (now.video != before[i].video) {
+      record(now.video ? Kind::camera_on : Kind::camera_off, meeting, now);
+    }
+  }
 }
 
 std::string NodeState::random_word(std::size_t length) {

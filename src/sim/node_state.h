@@ -131,6 +131,20 @@ struct PeopleChange {
   std::optional<std::size_t> listening = {};
 };
 
+// Something that happened in a meeting, as it was just then.
+struct StateEvent {
+  enum class Kind { created, ended, joined, left, voice_joined, voice_left, camera_on, camera_off };
+  Kind kind{};
+  std::string meeting_id;
+  std::string meeting_internal_id;
+  std::string meeting_name;
+  std::string parent_internal_id;
+  std::string voice_bridge;
+  bool breakout = false;
+  Attendee person;  // of all but created and ended
+  std::int64_t unix_milliseconds = 0;
+};
+
 // Pointers that functions return live until the next call that is not const.
 class NodeState {
  public:
@@ -158,9 +172,16 @@ class NodeState {
   void expire(const Now& now);
   using Meetings = std::map<std::string, Meeting, std::less<>>;
   const Meetings& meetings() const { return meetings_; }
+  // As a machine without power does: it tells nobody.
   void lose_all_meetings();
 
+  // Whether to remember what happens, for take_events().
+  bool records_events = false;
+  std::vector<StateEvent> take_events() { return std::exchange(events_, {}); }
+
  private:
+  void record(StateEvent::Kind kind, const Meeting& meeting, const Attendee& person = {});
+  void record_changes(const Meeting& meeting, const std::vector<Attendee>& before);
   Meeting* find_live(std::string_view meeting_id, const Now& now);
   void end_now(std::string_view meeting_id, const Now& now);
   std::vector<std::string> meetings_of(const std::vector<std::string>& internal_ids) const;
@@ -176,6 +197,7 @@ class NodeState {
   Meetings meetings_;
   std::map<std::string, std::string, std::less<>> sessions_;  // token -> meeting id
   std::uint64_t people_made_ = 0;                             // names people without a name
+  std::vector<StateEvent> events_;
   WallTime last_created_{};  // no two meetings share a createTime, so internal ids differ
 };
 

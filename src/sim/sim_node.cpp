@@ -103,6 +103,9 @@ SimNode::SimNode(asio::io_context& loop, SimNodeOptions options)
       random_(options_.seed),
       state_(options_.name, options_.seed ^ 0x9e3779b97f4a7c15) {
   adopt(options_.faults);
+  if (!options_.redis) return;
+  state_.records_events = true;
+  publisher_.emplace(*options_.redis);
 }
 
 void SimNode::start() {
@@ -188,6 +191,20 @@ asio::awaitable<http::Response> SimNode::answer(const http::Request& request,
   co_return distort(treatment, std::move(response), faults_.oversized_bytes);
 }
 
+void SimNode::publish_events() {
+  if (!publisher_) return;
+  for (const StateEvent& event : state_.take_events()) {
+    for (auto& text : distort(event_quirks_, to_messages(event))) {
+      publisher_->publish(std::string(event_channel), std::move(text));
+    }
+  }
+}
+
+void SimNode::set_events(const EventSettings& settings) {
+  event_quirks_ = settings.quirks;
+  if (settings.reconnect && publisher_) publisher_->reconnect();
+}
+
 void SimNode::work(const http::Request& request, std::string_view call, std::string_view body,
                    http::Response& response) {
   CallReply reply = answer_call(state_, address_,
@@ -196,6 +213,7 @@ void SimNode::work(const http::Request& request, std::string_view call, std::str
                                  .body = body,
                                  .content_type = request.content_type()},
                                 read_clocks());
+  publish_events();
   if (reply.location.empty()) return fill_xml(response, std::move(reply.xml));
   response.status = 302;
   const std::string session = digest_hex(HashAlgorithm::sha1, reply.session_token).substr(0, 32);

@@ -17,8 +17,10 @@
 #include <string_view>
 
 #include "http/server.h"
+#include "redis/publisher.h"
 #include "sim/calls.h"
 #include "sim/control.h"
+#include "sim/events.h"
 #include "sim/faults.h"
 #include "sim/node_state.h"
 
@@ -30,7 +32,8 @@ struct SimNodeOptions {
   std::uint16_t port = 0;  // 0: a free one, kept from the first start on
   std::string secret;
   std::uint64_t seed = 0;
-  Faults faults;  // what DELETE faults goes back to
+  Faults faults;                             // what DELETE faults goes back to
+  std::optional<redis::Address> redis = {};  // where its events are published
 };
 
 class SimNode final : public http::Handler {
@@ -52,6 +55,10 @@ class SimNode final : public http::Handler {
   NodeState& state() { return state_; }
   const Faults& faults() const { return faults_; }
   NodeFigures figures() const;
+  // Publishes what has happened since the last time.
+  void publish_events();
+  void set_events(const EventSettings& settings);
+  const EventQuirks& event_quirks() const { return event_quirks_; }
 
   bool answer_now(const http::Request& request, http::Response& response) override;
   boost::asio::awaitable<http::Response> answer(const http::Request& request,
@@ -76,6 +83,8 @@ class SimNode final : public http::Handler {
   NodeState state_;
   Faults faults_;
   NodeFigures figures_;
+  EventQuirks event_quirks_;
+  std::optional<redis::Publisher> publisher_;
   std::shared_ptr<Waiting> hanging_ = std::make_shared<Waiting>();
   std::shared_ptr<Waiting> delayed_ = std::make_shared<Waiting>();
   std::unique_ptr<http::Server> server_;

@@ -105,7 +105,11 @@ void Checks::node_changed(Node& node, const std::string& scoped_id, bool blind) 
   if (live == nullptr || find_copy(history, live->internal_id, node.backend_id)) return;
   world_.note(
       fmt::format("{} holds {} as {}", node.name, scoped_id, short_name(live->internal_id)));
-  history.copies.push_back({&node, live->internal_id, world_.time.now(), false, blind});
+  history.copies.push_back({.node = &node,
+                            .internal_id = live->internal_id,
+                            .made = world_.time.now(),
+                            .crossed = is_end_crossed(history),
+                            .blind = blind});
   check_single(scoped_id, history);
 }
 
@@ -119,7 +123,9 @@ void Checks::check_single(const std::string& scoped_id, History& history) {
   std::erase_if(live, [this](const Copy* copy) { return copy->blind || is_fenced(*copy); });
   // A repeated create that is on its way to the node while its meeting is ended makes a run that
   // nobody is told about; it is ended when its answer, or the next poll, shows it.
-  if (is_end_crossed(history)) std::erase_if(live, [](const Copy* copy) { return !copy->told; });
+  const bool ended_now = is_end_crossed(history);
+  std::erase_if(live,
+                [&](const Copy* copy) { return !copy->told && (ended_now || copy->crossed); });
   if (live.size() < 2) return;
   violated("one id is on one node", scoped_id,
            fmt::format("{} and {} hold it", live[0]->node->name, live[1]->node->name));
@@ -202,7 +208,7 @@ void Checks::check_removal(const std::string& scoped_id) {
     if (!meant || copy.node->backend_id != row.backend_id || is_over(scoped_id, copy)) continue;
     // A run from before the reservation: its node has missed its end, or it was made by a create
     // that crossed an end, and whose answer nobody was there to hear.
-    const bool is_older = is_buried(copy) || (!copy.told && is_end_crossed(history));
+    const bool is_older = is_buried(copy) || (!copy.told && copy.crossed);
     if (row.phase == MeetingPhase::reserved && is_older) continue;
     violated("nothing acknowledged is lost", scoped_id,
              fmt::format("its {} row went, and {} still holds it", to_string(row.phase),

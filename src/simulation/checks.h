@@ -56,7 +56,8 @@ class Checks {
     Node* node = nullptr;
     std::string internal_id;
     SteadyTime made{};
-    bool told = false;  // a create was answered with it
+    bool told = false;     // a create was answered with it
+    bool crossed = false;  // made while a create may have crossed an end
     // Made by an instance that was cut off from the database: it repeats creates of meetings it
     // knows, and cannot know that they were ended elsewhere. Not held against it.
     bool blind = false;

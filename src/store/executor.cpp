@@ -94,7 +94,10 @@ std::unique_ptr<Store> Executor::take() {
       return store;
     }
   }
-  return open_();
+  auto store = open_();
+  const std::scoped_lock lock{mutex_};
+  ++statistics_.connections;
+  return store;
 }
 
 void Executor::give_back(std::unique_ptr<Store> store, bool announces) {
@@ -123,6 +126,7 @@ void Executor::announce() noexcept {
 SteadyTime Executor::admit() {
   const auto now = clock_().steady;
   const std::scoped_lock lock{mutex_};
+  ++statistics_.refused;  // until it is admitted
   if (stopping_) throw StoreUnavailable("stopping");
   if (waiting_ >= limits_.most_waiting) {
     throw StoreUnavailable("the database is too slow: too many calls are waiting");
@@ -131,6 +135,7 @@ SteadyTime Executor::admit() {
     if (now < next_try_) throw StoreUnavailable(away);
     next_try_ = now + limits_.away_interval;
   }
+  --statistics_.refused;
   return now;
 }
 
@@ -143,28 +148,48 @@ void Executor::serve(SteadyTime admitted, const std::function<void(Store&)>& cal
     note_unreachable(started);
     throw;
   } catch (...) {
-    note_reachable();
+    note_reachable(started, false);
     throw;
   }
-  note_reachable();
+  note_reachable(started, true);
 }
 
 SteadyTime Executor::start(SteadyTime admitted) {
   const auto now = clock_().steady;
   const std::scoped_lock lock{mutex_};
   --waiting_;
+  ++statistics_.refused;  // unless it is made
   if (stopping_) throw StoreUnavailable("stopping");
   if (now - admitted > limits_.longest_wait) {
     throw StoreUnavailable("the database is too slow: the call has waited too long");
   }
   // Another call has found out since what this one would.
   if (away_ && admitted <= away_noticed_) throw StoreUnavailable(away);
+  --statistics_.refused;
+  ++statistics_.running;
+  statistics_.waited.observe(now - admitted);
   return now;
 }
 
-void Executor::note_reachable() {
+void Executor::count_end(SteadyTime::duration ran) {
+  --statistics_.running;
+  statistics_.ran.observe(ran);
+}
+
+ExecutorStatistics Executor::statistics() {
+  const std::scoped_lock lock{mutex_};
+  auto copy = statistics_;
+  copy.waiting = waiting_;
+  copy.away = away_;
+  return copy;
+}
+
+void Executor::note_reachable(SteadyTime started, bool succeeded) {
+  const auto now = clock_().steady;
   const std::scoped_lock lock{mutex_};
   away_ = false;
+  count_end(now - started);
+  ++(succeeded ? statistics_.succeeded : statistics_.failed);
 }
 
 // Failures that cost no time need no protection: every call may try, and the first one that can
@@ -172,6 +197,8 @@ void Executor::note_reachable() {
 void Executor::note_unreachable(SteadyTime started) {
   const auto now = clock_().steady;
   const std::scoped_lock lock{mutex_};
+  count_end(now - started);
+  ++statistics_.failed;
   away_ = now - started > limits_.away_interval;
   if (!away_) return;
   away_noticed_ = now;

@@ -29,6 +29,7 @@
 
 #include "base/time.h"
 #include "store/curfew.h"
+#include "store/executor_statistics.h"
 #include "store/store.h"
 
 namespace b3::store {
@@ -109,6 +110,8 @@ class Executor {
   // StoreUnavailable, its outcome unknown. Those that wait for a worker, and all later ones, end
   // with StoreUnavailable.
   void stop();
+
+  ExecutorStatistics statistics();
 
  private:
   // What is kept of a call's result.
@@ -194,8 +197,9 @@ class Executor {
   SteadyTime start(SteadyTime admitted);
   // On a worker, when a call has been answered.
   void announce() noexcept;
-  void note_reachable();
+  void note_reachable(SteadyTime started, bool succeeded);
   void note_unreachable(SteadyTime started);
+  void count_end(SteadyTime::duration ran);  // with the lock held
 
   Executor(const std::string& url, int workers, ExecutorLimits limits,
            std::shared_ptr<Curfew> curfew);
@@ -213,6 +217,7 @@ class Executor {
   bool away_ = false;
   SteadyTime away_noticed_;  // when a call last found the database away
   SteadyTime next_try_;
+  ExecutorStatistics statistics_;
   const std::shared_ptr<Curfew> curfew_;  // none where the stores are not made here
   const std::unique_ptr<Workers> workers_;
 };

@@ -177,7 +177,8 @@ GroupWrite insert_wanted(Connection& connection, const ById<Meeting>& wanted) {
                   {"reserved_at", ColumnType::time}}),
       epoch_expression(Dialect::sqlite, "wanted.number"));
   GroupWrite done;
-  for (auto& row : connection.execute(sql, {wanted_list(wanted)})) {
+  auto rows = connection.execute(sql, {wanted_list(wanted)});
+  for (auto& row : rows) {
     RowReader reader(row);
     const auto id = reader.text();
     done.rows.insert_or_assign(id, reservation_of(*wanted.at(id), id, reader.integer()));

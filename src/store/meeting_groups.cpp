@@ -33,7 +33,8 @@ RowsById find_rows(Connection& connection, const std::set<std::string>& ids) {
       fmt::format("SELECT {} FROM meetings WHERE scoped_id IN ({})",
                   meeting_columns(dialect, MeetingTexts::no_explanation), ids_in(dialect, "$1"));
   RowsById rows;
-  for (auto& row : read_all(connection.execute(sql, {id_list(ids)}), read_meeting)) {
+  auto found = read_all(connection.execute(sql, {id_list(ids)}), read_meeting);
+  for (auto& row : found) {
     auto id = row.scoped_id;
     rows.insert_or_assign(std::move(id), std::move(row));
   }

@@ -204,7 +204,8 @@ std::vector<std::string> delete_lost(Connection& connection, const RefreshResult
                   {"epoch", ColumnType::integer},
                   {"internal_id", ColumnType::text}}));
   std::vector<std::string> removed;
-  for (auto& row : connection.execute(sql, {lost_list(result.lost), result.backend_id})) {
+  auto rows = connection.execute(sql, {lost_list(result.lost), result.backend_id});
+  for (auto& row : rows) {
     removed.push_back(RowReader(row).text());
   }
   return removed;

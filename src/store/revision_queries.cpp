@@ -79,51 +79,30 @@ WrittenLists lists_of(const RevisedById& rows) {
   return lists;
 }
 
-constexpr std::string_view assignments =
-    "UPDATE meetings SET running = wanted.running <> 0, participants = wanted.participants, "
-    "moderators = wanted.moderators, listeners = wanted.listeners, voices = wanted.voices, "
-    "videos = wanted.videos, document = wanted.document, attendee_ids = wanted.attendee_ids ";
-
 void write_to_postgres(Connection& connection, const WrittenLists& lists) {
-  static const auto sql = fmt::format(
-      "{}FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], "
+  constexpr std::string_view sql =
+      "UPDATE meetings SET running = wanted.running <> 0, participants = wanted.participants, "
+      "moderators = wanted.moderators, listeners = wanted.listeners, voices = wanted.voices, "
+      "videos = wanted.videos, document = wanted.document, attendee_ids = wanted.attendee_ids "
+      "FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], "
       "$6::bigint[], $7::bigint[], $8::text[], $9::text[]) AS wanted(scoped_id, running, "
       "participants, moderators, listeners, voices, videos, document, attendee_ids) "
-      "WHERE meetings.scoped_id = wanted.scoped_id AND meetings.scoped_id = ANY ($1)",
-      assignments);
+      "WHERE meetings.scoped_id = wanted.scoped_id AND meetings.scoped_id = ANY ($1)";
   connection.execute_later(
       sql, {lists.ids, lists.running, lists.participants, lists.moderators, lists.listeners,
             lists.voices, lists.videos, lists.documents, lists.attendee_ids});
 }
 
+// Without round trips one by one is fastest: nothing is written as JSON and read again.
 void write_to_sqlite(Connection& connection, const WrittenLists& lists) {
-  boost::json::array list;
   for (std::size_t i = 0; i < lists.ids.size(); ++i) {
-    list.push_back(boost::json::object{{"scoped_id", lists.ids[i]},
-                                       {"running", lists.running[i]},
-                                       {"participants", lists.participants[i]},
-                                       {"moderators", lists.moderators[i]},
-                                       {"listeners", lists.listeners[i]},
-                                       {"voices", lists.voices[i]},
-                                       {"videos", lists.videos[i]},
-                                       {"document", text_in_json(lists.documents[i])},
-                                       {"attendee_ids", text_in_json(lists.attendee_ids[i])}});
+    connection.execute(
+        "UPDATE meetings SET running = $2, participants = $3, moderators = $4, listeners = $5, "
+        "voices = $6, videos = $7, document = $8, attendee_ids = $9 WHERE scoped_id = $1",
+        {lists.ids[i], lists.running[i], lists.participants[i], lists.moderators[i],
+         lists.listeners[i], lists.voices[i], lists.videos[i], lists.documents[i],
+         lists.attendee_ids[i]});
   }
-  static const auto sql = fmt::format(
-      "WITH wanted AS MATERIALIZED ({}) {}FROM wanted "
-      "WHERE meetings.scoped_id = wanted.scoped_id",
-      record_set(Dialect::sqlite, "$1",
-                 {{"scoped_id", ColumnType::text},
-                  {"running", ColumnType::integer},
-                  {"participants", ColumnType::integer},
-                  {"moderators", ColumnType::integer},
-                  {"listeners", ColumnType::integer},
-                  {"voices", ColumnType::integer},
-                  {"videos", ColumnType::integer},
-                  {"document", ColumnType::text},
-                  {"attendee_ids", ColumnType::text}}),
-      assignments);
-  connection.execute(sql, {boost::json::serialize(list)});
 }
 
 void write_changed(Connection& connection, const RevisedById& rows) {

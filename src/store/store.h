@@ -41,7 +41,7 @@ struct StoreCorrupt : std::runtime_error {
 
 enum class WriteError {
   not_found,
-  conflict,  // a unique value (frontend key, backend host, id) is taken
+  conflict,  // a unique value (frontend key, backend host or agent, id) is taken
   in_use,    // it still has meetings
 };
 

@@ -181,4 +181,16 @@ std::expected<Claims, JwtError> verify(std::string_view token, std::string_view 
   return *std::move(claims);
 }
 
+std::expected<Claims, JwtError> verify_any(std::string_view token,
+                                           std::initializer_list<std::string_view> secrets,
+                                           WallTime now) {
+  std::expected<Claims, JwtError> result = std::unexpected(JwtError::no_secret);
+  for (const auto secret : secrets) {
+    if (secret.empty()) continue;
+    result = verify(token, secret, now);
+    if (result || result.error() != JwtError::bad_signature) break;
+  }
+  return result;
+}
+
 }  // namespace b3::token

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <expected>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,5 +41,11 @@ std::string issue(const Claims& claims, std::string_view secret);
 // `now` is compared to exp and nbf without leeway. At most 8 KiB are looked at.
 std::expected<Claims, JwtError> verify(std::string_view token, std::string_view secret,
                                        WallTime now);
+
+// By any of these secrets, of which empty ones do not count: while one is being replaced by
+// another.
+std::expected<Claims, JwtError> verify_any(std::string_view token,
+                                           std::initializer_list<std::string_view> secrets,
+                                           WallTime now);
 
 }  // namespace b3::token

@@ -201,8 +201,25 @@ void View::on_meeting_changed(std::function<void(std::string_view)> observer) {
 
 void View::notify(const std::vector<std::string>& scoped_ids) {
   const auto observer = observer_;  // it may replace itself
-  if (!observer) return;
-  for (const auto& scoped_id : scoped_ids) observer(scoped_id);
+  if (observer) {
+    for (const auto& scoped_id : scoped_ids) observer(scoped_id);
+  }
+  if (!watchers_.empty()) notify_watchers(scoped_ids);
+}
+
+std::shared_ptr<const void> View::watch_meetings(std::function<void(std::string_view)> observer) {
+  std::erase_if(watchers_, [](const auto& watcher) { return watcher.expired(); });
+  auto kept = std::make_shared<const std::function<void(std::string_view)>>(std::move(observer));
+  watchers_.push_back(kept);
+  return kept;
+}
+
+void View::notify_watchers(const std::vector<std::string>& scoped_ids) {
+  for (const auto& watcher : std::vector(watchers_)) {  // they may become more or fewer
+    for (const auto& scoped_id : scoped_ids) {
+      if (const auto observer = watcher.lock()) (*observer)(scoped_id);
+    }
+  }
 }
 
 }  // namespace b3::view

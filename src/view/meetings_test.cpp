@@ -136,6 +136,28 @@ TEST_CASE("the observer may write, erase what it was told of, and replace itself
   CHECK(scoped_ids(view.meetings()) == "other ");
 }
 
+TEST_CASE("others may watch as well, each for as long as it likes") {
+  TestView view;
+  std::string log;
+  view.on_meeting_changed([&](std::string_view id) { log += fmt::format("main {} ", id); });
+  auto first = view.watch_meetings([&](std::string_view id) { log += fmt::format("1 {} ", id); });
+  std::shared_ptr<const void> second;
+  second = view.watch_meetings([&](std::string_view id) {
+    log += fmt::format("2 {} ", id);
+    second.reset();
+  });
+  view.put(meeting_row("m1", "f1", "b1"));
+  CHECK(log == "main m1 1 m1 2 m1 ");
+  log.clear();
+  view.on_meeting_changed({});
+  view.erase_meeting("m1", 1);
+  CHECK(log == "1 m1 ");
+  log.clear();
+  first.reset();
+  view.put(meeting_row("m1", "f1", "b1"));
+  CHECK(log.empty());
+}
+
 TEST_CASE("a meeting may be erased by the very text the view returned") {
   TestView view;
   view.put(meeting_row("a-scoped-id-too-long-for-the-string-itself", "f1", "b1", "i1"));

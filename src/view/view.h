@@ -83,6 +83,10 @@ class View {
   // Called after a meeting was put or erased, with its scoped id; the view is consistent then and
   // may be read and written.
   void on_meeting_changed(std::function<void(std::string_view)> observer);
+  // More of them, each for as long as what this returns is kept. They are called after the one
+  // above.
+  [[nodiscard]] std::shared_ptr<const void> watch_meetings(
+      std::function<void(std::string_view)> observer);
 
   // -- reading ---------------------------------------------------------------------------
   // Grows with every write.
@@ -150,6 +154,7 @@ class View {
   void remove_meeting(std::string_view scoped_id);
   void remove_meetings(std::vector<std::string> scoped_ids);
   void notify(const std::vector<std::string>& scoped_ids);
+  void notify_watchers(const std::vector<std::string>& scoped_ids);
   placement::Candidate make_candidate(const BackendEntry& entry, SteadyTime now) const;
 
   Index<std::unique_ptr<FrontendEntry>> frontends_;  // by id
@@ -165,6 +170,7 @@ class View {
   bool documents_read_ = true;
   std::uint64_t document_readings_ = 0;
   std::function<void(std::string_view)> observer_;
+  std::vector<std::weak_ptr<const std::function<void(std::string_view)>>> watchers_;
   std::uint64_t version_ = 0;
   std::function<Now()> clock_;
 };
