@@ -1,5 +1,5 @@
 // What answer.cpp needs of pugixml, kept in one place: strict parsing and exact printing.
-// Private to this room.
+// For this room, and for `events`, which edits stored documents.
 #pragma once
 
 #include <cstdint>

@@ -24,15 +24,24 @@ std::string moment_of(const std::string& since, WallTime now) {
   return age ? to_rfc3339(now - *age) : since;
 }
 
-// The "jti" of a token, without asking who signed it; "" when there is none.
-std::string id_in(std::string_view token) {
+struct Named {
+  std::string id;          // "jti"; "" when there is none
+  std::string expires_at;  // "" when it is not known
+};
+
+// What a token says of itself, without asking who signed it.
+Named read_token(std::string_view token) {
   const auto begin = token.find('.');
   const auto end = begin == std::string_view::npos ? begin : token.find('.', begin + 1);
   if (end == std::string_view::npos) return {};
   const auto payload = base64url_decode(token.substr(begin + 1, end - begin - 1));
   const auto claims = payload ? parse_json_object(*payload) : std::nullopt;
   const auto* id = claims ? find_string(*claims, "jti") : nullptr;
-  return id ? std::string(*id) : std::string{};
+  if (!id) return {};
+  const auto expires = find_number(*claims, "exp").value_or(0);
+  const bool is_time = expires > 0 && expires < 1e11;
+  return {std::string(*id),
+          is_time ? to_rfc3339(from_unix_milliseconds(std::int64_t(expires * 1000))) : ""};
 }
 
 }  // namespace
@@ -52,13 +61,15 @@ Output show_audit(const Context& context) {
 Output revoke_token(const Context& context) {
   const std::string& given = context.invocation.name;
   const bool is_token = given.find('.') != std::string::npos;
-  const auto id = is_token ? id_in(given) : given;
+  const auto [id, expires_at] = is_token ? read_token(given) : Named{given, ""};
   if (id.empty()) {
     return std::unexpected(
         Failure{is_token ? "the token has no id (jti) to revoke it by" : "no token was given",
                 "tokens without an id end when they expire, or with a new B3SCALE_API_JWT_SECRET"});
   }
-  auto answer = context.api.call("DELETE", "/api/v1/tokens/" + escape_for_url(id));
+  QueryText query;
+  if (!expires_at.empty()) query.add("expires_at", expires_at);
+  auto answer = context.api.call("DELETE", "/api/v1/tokens/" + escape_for_url(id) + query.text());
   if (!answer) return std::unexpected(std::move(answer.error()));
   if (wants_data(context.invocation)) return as_data(context, std::move(answer->body));
   return fmt::format("The token {} is refused from now on.\n", printable(id));

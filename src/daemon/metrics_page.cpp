@@ -96,7 +96,7 @@ std::vector<prometheus::MetricFamily> MetricsPage::collect() {
 
 void MetricsPage::collect_server(metrics::Families& families) const {
   const auto& statistics = sources_.server.statistics();
-  families.gauge("b3scale_http_connections", "Open connections of clients.")
+  families.gauge("b3scale_http_open_connections", "Open connections of clients.")
       .add(double(sources_.server.open_connections()));
   families.gauge("b3scale_http_running_requests", "Requests that wait for a node or the database.")
       .add(double(sources_.server.running_requests()));

@@ -110,7 +110,8 @@ TEST_CASE("with a token only who has it may look") {
 
 TEST_CASE("every family is there once") {
   Rig rig{{}};
-  const auto text = rig.get().body;
+  // In OpenMetrics the family of a counter has no suffix: it must not meet a gauge there.
+  const auto text = rig.get({{"Accept", "application/openmetrics-text"}}).body;
   std::set<std::string> names;
   for (std::size_t at = text.find("# TYPE "); at != std::string::npos;
        at = text.find("# TYPE ", at + 1)) {
@@ -137,7 +138,7 @@ TEST_CASE("tenants' calls are counted by name, whatever they ask for") {
   CHECK(has(text, R"(b3scale_requests_total{call="unsupported",result="failed"} 1)"));
   CHECK(has(text, R"(b3scale_request_duration_seconds_count{call="join"} 1)"));
   CHECK(has(text, R"(b3scale_request_duration_seconds_count{call="retryJoin"} 1)"));
-  CHECK(text.find("nobody") == std::string::npos);
+  CHECK(text.find("/nobody") == std::string::npos);
   CHECK(text.find("deleteEverything") == std::string::npos);
 }
 
@@ -185,9 +186,16 @@ TEST_CASE("calls to nodes are counted for as long as their backend is there") {
   const auto call = [&](std::string id, std::string name) {
     node::Call what;
     what.name = std::move(name);
-    boost::asio::co_spawn(rig.loop,
-                          rig.nodes.call({std::move(id), "http://node-1/", "s"}, std::move(what)),
-                          boost::asio::detached);
+    boost::asio::co_spawn(
+        rig.loop,
+        [](Rig& with, std::string to, node::Call said) -> boost::asio::awaitable<void> {
+          const node::Target target{.backend_id = std::move(to),
+                                    .base_url = "http://node-1/",
+                                    .secret = "s",
+                                    .checksum = HashAlgorithm::sha256};
+          CHECK_FALSE(co_await with.nodes.call(target, std::move(said)));
+        }(rig, std::move(id), std::move(what)),
+        boost::asio::detached);
     rig.loop.restart();
     rig.loop.run();
   };
@@ -203,7 +211,7 @@ TEST_CASE("calls to nodes are counted for as long as their backend is there") {
           R"(b3scale_backend_call_failures_total{backend="http://node-1/",reason="not_sent"} 3)"));
   CHECK(has(text, R"(b3scale_backend_call_duration_seconds_count{backend="http://node-1/"} 3)"));
   CHECK(rig.nodes.statistics().by_backend.size() == 1);
-  CHECK(text.find("script") == std::string::npos);
+  CHECK(text.find("<script") == std::string::npos);
 }
 
 }  // namespace

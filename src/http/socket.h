@@ -46,8 +46,8 @@ class Socket final : private Poller::Watcher {
   executor_type get_executor() const noexcept { return executor_; }
   lowest_layer_type& lowest_layer() { return *this; }
   int native_handle() const { return descriptor_; }  // -1 when closed
-  // Nothing has come, not even the end, as far as the kernel has said with the events that are being
-  // delivered. False also when that is not known.
+  // Nothing has come, not even the end, as far as the kernel has said with the events that are
+  // being delivered. False also when that is not known.
   bool is_known_quiet() const { return !readable_ && !hung_up_ && poller_.is_delivering(); }
   void set_fast_path(FastPath* path) { fast_path_ = path; }
 

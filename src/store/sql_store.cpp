@@ -7,7 +7,7 @@
 #include "base/fault_point.h"
 #include "store/migrations.h"
 #include "store/queries.h"
-#include "store/session.h"
+#include "store/sql_administration.h"
 
 namespace b3::store {
 
@@ -18,10 +18,9 @@ constexpr int migration_attempts = 5;
 // A reservation can find its id taken by a row that is gone when it looks who holds it.
 constexpr int reserve_attempts = 5;
 
-class SqlStore : public Store {
+class SqlStore : public SqlAdministration {
  public:
-  SqlStore(Connect connect, std::shared_ptr<OwnWrites> own)
-      : session_(std::move(connect), own), own_(std::move(own)) {}
+  using SqlAdministration::SqlAdministration;
 
   MigrationStatus migrate(WallTime now) override {
     auto apply = [&](Connection& connection) { return apply_migrations(connection, now); };
@@ -234,51 +233,6 @@ class SqlStore : public Store {
     });
   }
 
-  void record_audit(const AuditRecord& record) override {
-    make_unseen([&](Connection& connection) { queries::record_audit(connection, record); });
-  }
-  AuditPage list_audit(const AuditQuery& query) override {
-    return read([&](Connection& connection) { return queries::list_audit(connection, query); });
-  }
-  void insert_command(const CommandRow& command) override {
-    make_unseen([&](Connection& connection) { queries::insert_command(connection, command); });
-  }
-  std::optional<CommandRow> find_command(std::string_view id) override {
-    return read([&](Connection& connection) { return queries::find_command(connection, id); });
-  }
-  std::vector<CommandRow> list_commands() override { return read(queries::list_commands); }
-  std::optional<CommandRow> claim_command(std::string_view id, std::string_view expected_holder,
-                                          std::string_view holder, WallTime now) override {
-    return write_unseen([&](Connection& connection) {
-      return queries::claim_command(connection, id, expected_holder, holder, now);
-    });
-  }
-  bool update_command(std::string_view id, std::string_view holder,
-                      std::string_view progress_json) override {
-    return write_unseen([&](Connection& connection) {
-      return queries::update_command(connection, id, holder, progress_json);
-    });
-  }
-  bool finish_command(std::string_view id, std::string_view holder, CommandState state,
-                      std::string_view result_json, WallTime now) override {
-    return write_unseen([&](Connection& connection) {
-      return queries::finish_command(connection, id, holder, state, result_json, now);
-    });
-  }
-  void prune_commands(WallTime finished_before) override {
-    make_unseen(
-        [&](Connection& connection) { queries::prune_commands(connection, finished_before); });
-  }
-  void revoke_token(const RevokedToken& token) override {
-    make_unseen([&](Connection& connection) { queries::revoke_token(connection, token); });
-  }
-  std::vector<RevokedToken> list_revoked_tokens() override {
-    return read(queries::list_revoked_tokens);
-  }
-  void prune_revoked_tokens(WallTime now) override {
-    make_unseen([&](Connection& connection) { queries::prune_revoked_tokens(connection, now); });
-  }
-
   Membership beat(std::string_view instance_id, std::string_view host, WallTime now) override {
     return write_unseen(
         [&](Connection& connection) { return queries::beat(connection, instance_id, host, now); });
@@ -312,28 +266,6 @@ class SqlStore : public Store {
   }
 
  private:
-  template <class Call>
-  std::invoke_result_t<Call&, Connection&> read(Call call) {
-    return session_.transact(Access::read, call);
-  }
-  template <class Call>
-  std::invoke_result_t<Call&, Connection&> write(Call call) {
-    auto result = session_.transact(Access::write, call);
-    unannounced_ = true;
-    return result;
-  }
-  // Of what the change feed does not show.
-  template <class Call>
-  std::invoke_result_t<Call&, Connection&> write_unseen(Call call) {
-    return session_.transact(Access::write, call);
-  }
-  template <class Call>
-  void make_unseen(Call call) {
-    write_unseen([&](Connection& connection) {
-      call(connection);
-      return true;
-    });
-  }
   // Of a call whose last statement is its commit.
   template <class Call>
   queries::GroupWrite write_group(Call call) {
@@ -421,10 +353,7 @@ class SqlStore : public Store {
     }
   }
 
-  Session session_;
-  std::shared_ptr<OwnWrites> own_;
   std::vector<std::int64_t> last_written_;  // transactions of the last group
-  bool unannounced_ = false;
 };
 
 }  // namespace
