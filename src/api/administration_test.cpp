@@ -15,7 +15,7 @@ json::array audit(Rig& rig, std::string query = "") {
 }
 
 constexpr auto registration =
-    R"({"bbb":{"host":"node1.example.org","secret":"s1"},"admin_state":"ready"})";
+    R"({"bbb":{"host":"https://node1.example.org","secret":"s1"},"admin_state":"ready"})";
 
 }  // namespace
 
@@ -24,7 +24,7 @@ TEST_CASE("every change is in the audit, newest first, without secrets") {
   const auto frontend = rig.add_frontend("moodle");
   rig.call("PATCH", "/api/v1/frontends/" + frontend,
            R"({"active":false,"bbb":{"secret":"very-secret"}})");
-  const auto backend = rig.add_backend("node1.example.org");
+  const auto backend = rig.add_backend("https://node1.example.org");
   const auto meeting = rig.place("moodle", "m1", frontend, backend);
   rig.call("DELETE", "/api/v1/meetings/moodle~m1");
   rig.call("DELETE", "/api/v1/frontends/" + frontend);
@@ -67,6 +67,13 @@ TEST_CASE("values that look like secrets are replaced however deep they are") {
         R"("plain":"kept"})");
 }
 
+TEST_CASE("an id that is no UTF-8 is not repeated in the answer") {
+  Rig rig;
+  const auto answer = rig.call("DELETE", "/api/v1/tokens/%ff");
+  CHECK(answer.status == 404);
+  CHECK(answer.text("/error") == "not_found");
+}
+
 TEST_CASE("a node registers itself, in init, and is adopted where it is known") {
   Rig rig;
   const auto made = rig.call("POST", "/api/v1/backends", registration, test::node("n1"));
@@ -77,13 +84,13 @@ TEST_CASE("a node registers itself, in init, and is adopted where it is known") 
   CHECK(again.status == 200);
   CHECK(again.text("/id") == made.text("/id"));
   CHECK(rig.call("POST", "/api/v1/backends", registration, test::node("n2")).status == 409);
-  CHECK(rig.call("POST", "/api/v1/backends", R"({"bbb":{"host":"other.example.org","secret":"s"}})",
-                 test::node("n1"))
+  CHECK(rig.call("POST", "/api/v1/backends",
+                 R"({"bbb":{"host":"https://other.example.org","secret":"s"}})", test::node("n1"))
             .status == 409);
 
-  rig.add_backend("known.example.org");
-  constexpr auto wrong = R"({"bbb":{"host":"known.example.org","secret":"guess"}})";
-  constexpr auto right = R"({"bbb":{"host":"known.example.org","secret":"s"}})";
+  rig.add_backend("https://known.example.org");
+  constexpr auto wrong = R"({"bbb":{"host":"https://known.example.org","secret":"guess"}})";
+  constexpr auto right = R"({"bbb":{"host":"https://known.example.org","secret":"s"}})";
   CHECK(rig.call("POST", "/api/v1/backends", wrong, test::node("n3")).status == 409);
   const auto adopted = rig.call("POST", "/api/v1/backends", right, test::node("n3"));
   CHECK(adopted.status == 200);
@@ -95,7 +102,7 @@ TEST_CASE("a node changes its own backend only, and little of it") {
   Rig rig;
   const auto mine = rig.call("POST", "/api/v1/backends", registration, test::node("n1"));
   const auto own = "/api/v1/backends/" + mine.text("/id");
-  const auto other = "/api/v1/backends/" + rig.add_backend("other.example.org");
+  const auto other = "/api/v1/backends/" + rig.add_backend("https://other.example.org");
   CHECK(rig.call("PATCH", own, R"({"load_factor":2})", test::node("n1")).status == 200);
   CHECK(rig.call("PATCH", own, R"({"load_factor":11})", test::node("n1")).status == 400);
   CHECK(rig.call("PATCH", own, R"({"admin_state":"ready"})", test::node("n1")).status == 403);
@@ -148,14 +155,14 @@ TEST_CASE("a revoked token counts no more, and the previous secret still does") 
 
 TEST_CASE("commands are checked, stored and told of") {
   Rig rig;
-  const auto id = rig.add_backend("node1.example.org");
+  const auto id = rig.add_backend("https://node1.example.org");
   const auto ask = [&](std::string body) {
     return rig.call("POST", "/api/v1/commands", std::move(body));
   };
   CHECK(ask(R"({"action":"explode","backend_id":")" + id + "\"}").status == 400);
   CHECK(ask(R"({"action":"drain"})").status == 400);
   CHECK(ask(R"({"action":"drain","backend":"nobody.example.org"})").status == 404);
-  const auto made = ask(R"({"action":"drain","backend":"node1.example.org"})");
+  const auto made = ask(R"({"action":"drain","backend":"https://node1.example.org"})");
   REQUIRE(made.status == 202);
   CHECK(made.text("/state") == "requested");
   CHECK(rig.call("GET", "/api/v1/backends/" + id).text("/admin_state") == "stopped");

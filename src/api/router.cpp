@@ -369,6 +369,8 @@ std::expected<Match, Problem> find_route(std::span<const Route> table, std::stri
     for (const auto segment : *taken) {
       auto decoded = decode_segment(segment);
       if (!decoded) return refuse(400, "bad_request", "the path has a malformed escape");
+      // Nothing is called so, and nobody could be told so in JSON.
+      if (!is_valid_utf8(*decoded)) return refuse_unknown("resource");
       found.arguments.push_back(std::move(*decoded));
     }
     return found;

@@ -30,7 +30,7 @@ void check_members(const json::value& value, std::string_view name) {
 TEST_CASE("what the writers write is what the schemas say") {
   Rig rig;
   const auto frontend_id = rig.add_frontend("moodle");
-  const auto backend_id = rig.add_backend("node1.example.org");
+  const auto backend_id = rig.add_backend("https://node1.example.org");
   const auto meeting = rig.bind(rig.place("moodle", "m1", frontend_id, backend_id), "internal-1");
   const auto frontend = rig.call("GET", "/api/v1/frontends/" + frontend_id).body;
   check_members(frontend, "Frontend");
