@@ -93,6 +93,9 @@ void check_settings(std::string_view merged, FieldErrors& errors) {
 
 json::object to_json(const Backend& backend, const placement::Candidate& candidate, WallTime now) {
   const auto rejected = placement::reject(candidate, placement::Demand{}, now);
+  // An agent tells of people at once; otherwise what was counted last by the poll holds.
+  const bool has_agent = backend.agent_heartbeat || backend.agent_ref;
+  const auto attendees = has_agent ? candidate.attendees : backend.attendees_count;
   json::object object{{"id", backend.id},
                       {"node_state", to_string(backend.node_state)},
                       {"admin_state", to_string(backend.admin_state)},
@@ -104,7 +107,7 @@ json::object to_json(const Backend& backend, const placement::Candidate& candida
                       {"latency", backend.latency_microseconds * 1000},
                       {"latency_ms", double(backend.latency_microseconds) / 1000.0},
                       {"meetings_count", backend.meetings_count},
-                      {"attendees_count", backend.attendees_count},
+                      {"attendees_count", attendees},
                       {"load_factor", backend.load_factor},
                       {"bbb", {{"host", backend.host}, {"secret", backend.secret}}},
                       {"settings", stored_document(backend.settings_json)},

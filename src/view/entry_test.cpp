@@ -229,6 +229,18 @@ TEST_CASE("an agent is silent since its heartbeat last changed here, whatever it
   CHECK(view.candidate("b1", view.now)->agent_silence == milliseconds{0});
 }
 
+TEST_CASE("a heartbeat that the store has not heard of yet is not forgotten") {
+  MovingView view;
+  auto row = backend_row("b1", "https://a/");
+  const auto stored = row;
+  row.agent_heartbeat = test_now.wall;
+  row.agent_report = R"({"load1":2})";
+  view.put(row);
+  view.put(stored);
+  REQUIRE(view.backend("b1")->backend.agent_heartbeat == test_now.wall);
+  CHECK(view.backend("b1")->backend.agent_report == row.agent_report);
+}
+
 TEST_CASE("property: loads are what the rule says of each meeting, at any time") {
   std::mt19937_64 random{3};
   MovingView view;

@@ -73,6 +73,11 @@ void View::store(Backend backend, SteadyTime now) {
   if (is_new || entry->backend.settings_json != backend.settings_json) {
     entry->settings = settings_of(backend);
   }
+  // The store hears of heartbeats some seconds later than the instance that the agent calls.
+  if (!is_new && !backend.agent_heartbeat) {
+    backend.agent_heartbeat = entry->backend.agent_heartbeat;
+    backend.agent_report = entry->backend.agent_report;
+  }
   if (is_new || entry->backend.agent_heartbeat != backend.agent_heartbeat) {
     entry->heartbeat_seen = now;
   }

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from b3cluster import Process, Simulator, access_token, fetch_json, wait_until
+from b3cluster import Process, Simulator, access_token, fetch, fetch_json, wait_until
 from conftest import JWT_SECRET, Cluster, scoped
 
 SECOND = 1.0
@@ -206,8 +206,14 @@ def test_people_are_counted_within_a_second_and_without_polls(rig):
     wait_until(lambda: rig.attendees(rig.algebra) == 5, "five did not come", SECOND)
     wait_until(lambda: (rig.counts(rig.algebra)["voices"], rig.counts(rig.algebra)["videos"]) ==
                (2, 1), "sound and picture are not counted", SECOND)
-    rig.nodes.people("node1", rig.algebra, leave=4)
-    wait_until(lambda: rig.attendees(rig.algebra) == 1, "four did not leave", SECOND)
+    assert rig.backend()["attendees_count"] == 5, rig.backend()
+    metrics = str(fetch(rig.daemon.url + "/metrics").body)
+    assert 'b3scale_meeting_attendees{type="participants"} 5' in metrics
+    rig.nodes.people("node1", rig.algebra, join=60)
+    wait_until(lambda: rig.backend()["expected_load"] >= 65, "placement does not know", SECOND)
+    rig.nodes.people("node1", rig.algebra, leave=64)
+    wait_until(lambda: rig.attendees(rig.algebra) == 1, "sixty-four did not leave", SECOND)
+    assert rig.backend()["attendees_count"] == 1
     # One snapshot may have followed the first messages, never one for each.
     assert rig.polls() - polls <= 4
 
