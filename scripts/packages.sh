@@ -8,7 +8,7 @@ build_packages=(
 )
 test_packages=(
   ccache clang-format-19 llvm-19 postgresql-15 redis-server nginx python3-pytest openssl
-  pgbouncer prometheus
+  pgbouncer prometheus zsh fish
 )
 bench_packages=(nginx wrk util-linux)
 
