@@ -12,6 +12,7 @@ namespace b3::agent {
 namespace {
 
 constexpr int deepest = 16;
+constexpr int most_references = 1'000;
 constexpr std::size_t longest_value = 64 * 1024;  // references could make it grow without end
 constexpr std::string_view url_key = "bigbluebutton.web.serverURL";
 constexpr std::string_view secret_key = "securitySalt";
@@ -136,7 +137,9 @@ std::size_t key_end(std::string_view line) {
   return std::min(end, line.size());
 }
 
-std::string expand(const Properties& properties, std::string_view text, int depth) {
+// `left`: of the references that are followed for one value. References to nothing add nothing to
+// its length, but they can be as many as they are long.
+std::string expand(const Properties& properties, std::string_view text, int depth, int& left) {
   std::string out;
   while (!text.empty() && out.size() < longest_value) {
     const auto begin = std::min(text.find("${"), text.size());
@@ -146,11 +149,12 @@ std::string expand(const Properties& properties, std::string_view text, int dept
     const auto end = text.find('}');
     const auto known =
         end == text.npos ? properties.end() : properties.find(text.substr(2, end - 2));
-    if (known == properties.end() || depth == deepest) {
+    if (known == properties.end() || depth == deepest || left == 0) {
       out += text.substr(0, 2);
       text.remove_prefix(2);
     } else {
-      out += expand(properties, known->second, depth + 1);
+      --left;
+      out += expand(properties, known->second, depth + 1, left);
       text.remove_prefix(end + 1);
     }
   }
@@ -180,7 +184,9 @@ Properties parse_properties(std::string_view text) {
 
 std::string resolve(const Properties& properties, std::string_view key) {
   const auto found = properties.find(key);
-  return found == properties.end() ? std::string() : expand(properties, found->second, 0);
+  if (found == properties.end()) return {};
+  int left = most_references;
+  return expand(properties, found->second, 0, left);
 }
 
 std::expected<Identity, std::string> read_identity(std::string_view defaults,

@@ -16,7 +16,8 @@ using Properties = std::map<std::string, std::string, std::less<>>;
 Properties parse_properties(std::string_view text);
 
 // The value with every ${name} in it replaced, as far as the name is known; "" for an unknown key.
-// References that lead back to themselves, or 16 deep, stay as they are.
+// References that lead back to themselves, or 16 deep, or are more than 1,000 in all, stay as they
+// are.
 std::string resolve(const Properties& properties, std::string_view key);
 
 // How the cluster reaches this node.

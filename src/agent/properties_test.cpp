@@ -62,3 +62,18 @@ TEST_CASE("what the agent needs") {
              .error()
              .contains("s3cret"));
 }
+
+TEST_CASE("references to nothing, very many of them, come to an end") {
+  std::string text = "empty=\n";
+  std::string before = "empty";
+  for (int level = 0; level < 15; ++level) {
+    const auto name = "level" + std::to_string(level);
+    text += name + "=";
+    for (int i = 0; i < 20; ++i) text += "${" + before + "}";
+    text += "\n";
+    before = name;
+  }
+  const auto properties = parse_properties(text);
+  CHECK(resolve(properties, "level1") == "");  // 20 * 20 are followed
+  CHECK(resolve(properties, before).size() < 1'000'000);
+}
