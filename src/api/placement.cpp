@@ -22,7 +22,8 @@ boost::asio::awaitable<Answer> try_placement(Exchange& exchange) {
   demand.expected_size = expected_size.value_or(placement::default_expected_size);
   const auto ranking =
       placement::rank(exchange.view.candidates(exchange.now), demand, exchange.options.policy, now);
-  const std::string chosen = ranking.ranked.empty() ? "" : ranking.ranked.front().backend_id;
+  const auto chosen =
+      ranking.ranked.empty() ? std::string_view() : ranking.ranked.front().backend_id;
   auto response = json_response(200, {});
   response.body = placement::explain_json(ranking, demand, chosen, now);
   co_return response;

@@ -286,7 +286,7 @@ boost::asio::awaitable<std::optional<Meeting>> Creation::move_on(const Meeting& 
   const auto now = gateway_.options_.clock().wall;
   const auto ranking = rank();
   if (ranking.ranked.empty()) co_return std::nullopt;
-  const auto backend_id = ranking.ranked.front().backend_id;
+  const std::string backend_id(ranking.ranked.front().backend_id);
   const auto why = placement::explain_json(ranking, demand_, backend_id, now);
   log::info("create goes to the next backend", {{"request_id", request_.id},
                                                 {"meeting_id", scoped_id_},

@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 #include <limits>
 
+#include "placement/kept_test.h"
 #include "placement/placement.h"
 
 namespace b3::placement {
@@ -40,9 +41,9 @@ TEST_CASE("nothing chosen and nobody there is explained too") {
 TEST_CASE("a large cluster's explanation is bounded but always has the chosen backend") {
   Ranking ranking{"expected-load", {}, {}};
   for (int i = 0; i < 500; ++i) {
-    ranking.ranked.push_back({fmt::format("ranked-{}", i), "https://n/", double(i)});
-    ranking.rejected.push_back(
-        {fmt::format("rejected-{}", i), "https://n/", Rejection::unhealthy, "node state error"});
+    ranking.ranked.push_back({kept(fmt::format("ranked-{}", i)), "https://n/", double(i)});
+    ranking.rejected.push_back({kept(fmt::format("rejected-{}", i)), "https://n/",
+                                Rejection::unhealthy, "node state error"});
   }
   const auto text = explain_json(ranking, {}, "ranked-400", now);
   const auto explanation = json::parse(text).as_object();

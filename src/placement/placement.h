@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,19 +17,20 @@
 
 namespace b3::placement {
 
-// One backend as placement sees it.
+// One backend as placement sees it. Its texts are those of whoever keeps the backend (the view),
+// and those of a Ranking are its candidates': both are for use before the next suspension.
 struct Candidate {
-  std::string backend_id;
-  std::string host;
+  std::string_view backend_id;
+  std::string_view host;
   AdminState admin_state = AdminState::init;
   NodeState node_state = NodeState::init;
-  std::string last_error;
+  std::string_view last_error;
   // How long its agent has said nothing, on the steady clock; absent for a node without an agent.
   std::optional<milliseconds> agent_silence;
   bool synced = false;             // a refresh has succeeded at least once
   Health health = Health::usable;  // what counts: the operator's word, else the evidence
   bool circuit_open = false;       // calls to it fail at once at the moment; see node/breaker.h
-  std::vector<std::string> tags;
+  std::span<const std::string> tags;
   std::optional<std::int64_t> max_meetings;
   std::optional<std::int64_t> max_attendees;
   double load_factor = 1.0;
@@ -63,18 +65,18 @@ enum class Rejection {
 std::string_view to_string(Rejection rejection);
 
 struct Ranked {
-  std::string backend_id;
-  std::string host;
+  std::string_view backend_id;
+  std::string_view host;
   double score = 0;  // lower is better
 };
 struct Rejected {
-  std::string backend_id;
-  std::string host;
+  std::string_view backend_id;
+  std::string_view host;
   Rejection reason = Rejection::admin_state;
   std::string detail;  // a sentence for operators
 };
 struct Ranking {
-  std::string policy;
+  std::string_view policy;         // a constant
   std::vector<Ranked> ranked;      // best first
   std::vector<Rejected> rejected;  // in the candidates' order
 };

@@ -6,6 +6,7 @@
 #include <map>
 #include <random>
 
+#include "placement/kept_test.h"
 #include "placement/placement.h"
 
 namespace b3::placement {
@@ -17,8 +18,8 @@ constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 
 Candidate healthy(const std::string& id, double expected_load = 0) {
   Candidate candidate;
-  candidate.backend_id = id;
-  candidate.host = "https://" + id + "/bigbluebutton/api/";
+  candidate.backend_id = kept(id);
+  candidate.host = kept("https://" + id + "/bigbluebutton/api/");
   candidate.admin_state = AdminState::ready;
   candidate.node_state = NodeState::ready;
   candidate.synced = true;
@@ -30,12 +31,12 @@ std::vector<std::string> order(const std::vector<Candidate>& candidates, const D
                                Policy policy = Policy::expected_load) {
   std::vector<std::string> ids;
   for (const auto& ranked : rank(candidates, demand, policy, now).ranked) {
-    ids.push_back(ranked.backend_id);
+    ids.emplace_back(ranked.backend_id);
   }
   return ids;
 }
 
-std::size_t position(const std::vector<std::string>& ids, const std::string& id) {
+std::size_t position(const std::vector<std::string>& ids, std::string_view id) {
   return std::size_t(std::ranges::find(ids, id) - ids.begin());
 }
 

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "base/encoding.h"
+#include "placement/kept_test.h"
 #include "placement/placement.h"
 
 namespace b3::placement {
@@ -71,13 +72,14 @@ TEST_CASE("a long error is cut between characters") {
   auto candidate = healthy();
   candidate.node_state = NodeState::error;
   for (std::size_t shift = 0; shift < 4; ++shift) {
-    candidate.last_error = std::string(shift, 'x');
-    for (int i = 0; i < 200; ++i) candidate.last_error += "€";
+    std::string error(shift, 'x');
+    for (int i = 0; i < 200; ++i) error += "€";
+    candidate.last_error = error;
     const auto text = verdict(candidate);
     CHECK(text.size() < 300);
     CHECK(is_valid_utf8(text));
   }
-  candidate.last_error = std::string(300, '\x80');  // continuation bytes only
+  candidate.last_error = kept(std::string(300, '\x80'));  // continuation bytes only
   CHECK(verdict(candidate) == "unhealthy: node state error; last error: ");
 }
 
@@ -111,7 +113,7 @@ TEST_CASE("a node that calls do not get through to is left out between polls") {
 
 TEST_CASE("every required tag must be there, exactly as written") {
   auto candidate = healthy();
-  candidate.tags = {"bbb_26", "eu"};
+  candidate.tags = kept(std::vector<std::string>{"bbb_26", "eu"});
   CHECK(verdict(candidate, {.required_tags = {"eu"}}) == "");
   CHECK(verdict(candidate, {.required_tags = {"eu", "bbb_26", "eu"}}) == "");
   CHECK(verdict(candidate, {.required_tags = {"bbb_27", "eu"}}) ==
@@ -188,7 +190,7 @@ TEST_CASE("the first reason in order is the one told") {
   CHECK(reason() == Rejection::agent_silent);
   candidate.agent_silence = milliseconds{0};
   CHECK(reason() == Rejection::missing_tags);
-  candidate.tags = {"x"};
+  candidate.tags = kept(std::vector<std::string>{"x"});
   CHECK(reason() == Rejection::max_meetings);
   candidate.max_meetings = 101;
   CHECK(reason() == Rejection::max_attendees);

@@ -1,4 +1,5 @@
 // What placement sees of the view.
+#include <algorithm>
 #include <chrono>
 
 #include "view/groups.h"
@@ -6,29 +7,59 @@
 
 namespace b3::view {
 
-// Sums up what the backend's meetings count for, and forgets expectations that have faded.
-double View::expected_load(BackendMeetings& backend, SteadyTime now) {
-  double load = double(backend.attendees);
+namespace {
+
+// Expectations fade over minutes, and a placement walks through all backends: what their meetings
+// count for is summed up once in this time.
+constexpr SteadyTime::duration sum_holds = std::chrono::seconds{1};
+
+// How many people more than are there this meeting counts for, at this time.
+double expected_more(const Expectation& each, SteadyTime at) {
+  const auto age = std::chrono::duration_cast<milliseconds>(at - each.born);
+  return placement::expected_load_of(each.present, each.expected_size, age) - double(each.present);
+}
+
+}  // namespace
+
+// Forgets expectations that have faded.
+void View::sum_up(BackendMeetings& backend, SteadyTime now) {
+  double sum = 0;
   for (std::size_t at = 0; at < backend.expected.size();) {
     const auto& each = backend.expected[at];
-    const auto age = std::chrono::duration_cast<milliseconds>(now - each.born);
-    const double present = double(each.present);
-    const double counts = placement::expected_load_of(each.present, each.expected_size, age);
-    if (counts > present) {
-      load += counts - present;
+    const double more = expected_more(each, now);
+    if (more > 0) {
+      sum += more;
       ++at;
     } else {
       stop_expecting(*each.meeting);
     }
   }
-  return load;
+  backend.expected_more = sum;
+  backend.summed_at = now;
+}
+
+double View::expected_load(BackendMeetings& backend, SteadyTime now) {
+  const auto age = now - backend.summed_at;
+  if (age < SteadyTime::duration{0} || age >= sum_holds) sum_up(backend, now);
+  return double(backend.attendees) + backend.expected_more;
+}
+
+void View::expect(MeetingEntry& entry) {
+  auto& backend = *entry.backend_;
+  entry.in_expected_ = std::uint32_t(backend.expected.size());
+  const auto& added = backend.expected.emplace_back(Expectation{
+      entry.born(), std::int32_t(entry.present()), std::max(entry.expected_size_, 0), &entry});
+  backend.expected_more += expected_more(added, backend.summed_at);
 }
 
 void View::stop_expecting(MeetingEntry& entry) {
   if (entry.in_expected_ == MeetingEntry::nowhere) return;
-  remove_from(entry.backend_->expected, entry.in_expected_,
+  auto& backend = *entry.backend_;
+  backend.expected_more -= expected_more(backend.expected[entry.in_expected_], backend.summed_at);
+  remove_from(backend.expected, entry.in_expected_,
               [](Expectation& each) -> auto& { return each.meeting->in_expected_; });
   entry.in_expected_ = MeetingEntry::nowhere;
+  if (backend.expected.empty()) backend.expected_more = 0;
 }
 
 placement::Candidate View::make_candidate(const BackendEntry& entry, SteadyTime now) const {

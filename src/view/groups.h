@@ -19,7 +19,7 @@ struct FrontendMeetings {
 };
 
 // A meeting for which more people are expected than are there. Side by side with the others of its
-// backend, because every placement walks all of them.
+// backend, because summing them up walks all of them.
 struct Expectation {
   SteadyTime born;
   std::int32_t present = 0;
@@ -34,6 +34,10 @@ struct BackendMeetings {
   // Those that may still count for more than the people who are there; the others are found and
   // removed when the load is summed up.
   std::vector<Expectation> expected;
+  // By how much they counted for more at `summed_at`; kept up to date with the list, and summed up
+  // again when that is long ago.
+  double expected_more = 0;
+  SteadyTime summed_at{};
 };
 
 // Takes an entry out of one of these lists, whose order means nothing. `place_of`: where an entry

@@ -36,6 +36,13 @@ class IdTable {
     return entry;
   }
 
+  template <class Visit>
+  void visit(Visit& take) const {
+    for (const Entry* entry : heads_) {
+      for (; entry != nullptr; entry = (entry->*Link).next) take(*entry);
+    }
+  }
+
   void insert(Entry& entry) {
     if (size_ >= heads_.size()) grow(size_ + 1);
     (entry.*Link).hash = hash_of((entry.*Key)());

@@ -80,9 +80,7 @@ void View::count_load(MeetingEntry& entry, SteadyTime now) {
   const auto age = std::chrono::duration_cast<milliseconds>(now - entry.born());
   const auto load = placement::expected_load_of(entry.present(), entry.expected_size_, age);
   if (load <= double(entry.present())) return;
-  entry.in_expected_ = std::uint32_t(backend.expected.size());
-  backend.expected.push_back(
-      {entry.born(), std::int32_t(entry.present()), std::max(entry.expected_size_, 0), &entry});
+  expect(entry);
 }
 
 void View::discount_load(MeetingEntry& entry) {

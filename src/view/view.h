@@ -102,6 +102,11 @@ class View {
   std::vector<const FrontendEntry*> frontends() const;  // ordered by key
   std::vector<const BackendEntry*> backends() const;    // ordered by host
   std::vector<const MeetingEntry*> meetings() const;    // ordered by scoped id
+  // The same in no order, without a list; `visit` must not write.
+  template <class Visit>
+  void visit_meetings(Visit visit) const {
+    by_scoped_id_.visit(visit);
+  }
   std::vector<const MeetingEntry*> meetings_of_frontend(std::string_view id) const;  // "
   std::vector<const MeetingEntry*> meetings_of_backend(std::string_view id) const;   // "
   std::size_t meeting_count() const { return by_scoped_id_.size(); }
@@ -147,7 +152,9 @@ class View {
   void leave_groups(MeetingEntry& entry);
   void count_load(MeetingEntry& entry, SteadyTime now);
   void discount_load(MeetingEntry& entry);
+  static void expect(MeetingEntry& entry);
   static void stop_expecting(MeetingEntry& entry);
+  static void sum_up(BackendMeetings& backend, SteadyTime now);
   static double expected_load(BackendMeetings& backend, SteadyTime now);
   void drop_frontend(std::string_view id);
   void drop_backend(std::string_view id);

@@ -172,7 +172,8 @@ TEST_CASE("a candidate carries what the backend row and its settings say") {
   CHECK(candidate->last_error == "connection refused");
   CHECK(candidate->agent_silence == milliseconds{0});
   CHECK(candidate->synced);
-  CHECK(candidate->tags == std::vector<std::string>{"x"});
+  CHECK(std::vector(candidate->tags.begin(), candidate->tags.end()) ==
+        std::vector<std::string>{"x"});
   CHECK(candidate->max_meetings == 7);
   CHECK(candidate->max_attendees == 90);
   CHECK(candidate->load_factor == 2.5);
