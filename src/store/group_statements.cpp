@@ -32,13 +32,13 @@ Meeting reservation_of(const Meeting& meeting, const std::string& id, std::int64
 
 // -- PostgreSQL ----------------------------------------------------------------------------
 
-struct WantedLists {
+struct ReservationLists {
   TextList ids, meetings, frontends, backends, owners, names, documents, explanations;
   IntegerList sizes, times;
 };
 
-WantedLists lists_of(const ById<Meeting>& wanted) {
-  WantedLists lists;
+ReservationLists lists_of(const ById<Meeting>& wanted) {
+  ReservationLists lists;
   for (const auto& [id, meeting] : wanted) {
     lists.ids.push_back(id);
     lists.meetings.push_back(meeting->meeting_id);
@@ -52,22 +52,6 @@ WantedLists lists_of(const ById<Meeting>& wanted) {
     lists.times.push_back(to_unix_milliseconds(meeting->reserved_at));
   }
   return lists;
-}
-
-GroupWrite call_reserve(Connection& connection, const ById<Meeting>& wanted) {
-  const auto lists = lists_of(wanted);
-  GroupWrite done;
-  for (auto& row : connection.execute_and_commit(
-           "SELECT * FROM reserve_meetings($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-           {lists.ids, lists.meetings, lists.frontends, lists.backends, lists.owners, lists.names,
-            lists.sizes, lists.documents, lists.explanations, lists.times})) {
-    RowReader reader(row);
-    const auto id = reader.text();
-    const auto epoch = reader.integer();
-    done.rows.insert_or_assign(id, reservation_of(*wanted.at(id), id, epoch));
-    done.transaction = reader.integer();
-  }
-  return done;
 }
 
 struct BindingLists {
@@ -88,33 +72,45 @@ BindingLists lists_of(const ById<Store::BindRequest>& wanted) {
   return lists;
 }
 
-GroupWrite call_bind(Connection& connection, const ById<Store::BindRequest>& wanted, WallTime now) {
-  const auto lists = lists_of(wanted);
-  GroupWrite done;
-  for (auto& row :
-       connection.execute_and_commit("SELECT * FROM bind_meetings($1, $2, $3, $4, $5, $6, $7)",
-                                     {lists.ids, lists.epochs, lists.internal_ids, lists.names,
-                                      lists.documents, lists.replaced_ids, now})) {
+// What the function tells of a binding, after its id.
+Meeting read_bound(RowReader& reader, const Store::BindRequest& request, WallTime now) {
+  Meeting bound;
+  bound.scoped_id = to_storable_text(request.scoped_id);
+  bound.meeting_id = reader.text();
+  bound.frontend_id = reader.text();
+  bound.backend_id = reader.text();
+  bound.owner = reader.text();
+  bound.expected_size = reader.integer();
+  bound.reserved_at = reader.time();
+  bound.phase = MeetingPhase::bound;
+  bound.epoch = request.epoch;
+  bound.internal_id = to_storable_text(request.binding.internal_id);
+  bound.name = to_storable_text(request.binding.name);
+  bound.document = to_storable_text(request.binding.document);
+  bound.bound_at = now;
+  return bound;
+}
+
+CreatesWritten call_write_creates(Connection& connection, const CreatesWanted& wanted) {
+  const auto wished = lists_of(wanted.reservations);
+  const auto made = lists_of(wanted.bindings);
+  auto rows = connection.execute_and_commit(
+      "SELECT * FROM write_creates($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, "
+      "$15, $16, $17)",
+      {wished.ids, wished.meetings, wished.frontends, wished.backends, wished.owners, wished.names,
+       wished.sizes, wished.documents, wished.explanations, wished.times, made.ids, made.epochs,
+       made.internal_ids, made.names, made.documents, made.replaced_ids, wanted.now});
+  CreatesWritten done;
+  for (auto& row : rows) {
     RowReader reader(row);
-    Meeting bound;
-    bound.scoped_id = reader.text();
-    bound.meeting_id = reader.text();
-    bound.frontend_id = reader.text();
-    bound.backend_id = reader.text();
-    bound.owner = reader.text();
-    bound.expected_size = reader.integer();
-    bound.reserved_at = reader.time();
     done.transaction = reader.integer();
-    const auto& request = *wanted.at(bound.scoped_id);
-    bound.phase = MeetingPhase::bound;
-    bound.epoch = request.epoch;
-    bound.internal_id = to_storable_text(request.binding.internal_id);
-    bound.name = to_storable_text(request.binding.name);
-    bound.document = to_storable_text(request.binding.document);
-    bound.placement_json.clear();
-    bound.bound_at = now;
-    auto id = bound.scoped_id;
-    done.rows.insert_or_assign(std::move(id), std::move(bound));
+    const auto id = reader.text();
+    const auto epoch = reader.integer();  // 0: a binding
+    if (epoch != 0) {
+      done.reserved.insert_or_assign(id, reservation_of(*wanted.reservations.at(id), id, epoch));
+    } else {
+      done.bound.insert_or_assign(id, read_bound(reader, *wanted.bindings.at(id), wanted.now));
+    }
   }
   return done;
 }
@@ -151,7 +147,7 @@ void end_detached(Connection& connection, const RowsById& inserted) {
   connection.execute(sql, {boost::json::serialize(ids)});
 }
 
-GroupWrite insert_wanted(Connection& connection, const ById<Meeting>& wanted) {
+RowsById insert_reservations(Connection& connection, const ById<Meeting>& wanted) {
   draw_epochs(connection, std::int64_t(wanted.size()));
   const auto sql = fmt::format(
       "WITH wanted AS MATERIALIZED ({}) INSERT INTO meetings (scoped_id, meeting_id, frontend_id, "
@@ -176,16 +172,15 @@ GroupWrite insert_wanted(Connection& connection, const ById<Meeting>& wanted) {
                   {"placement", ColumnType::text},
                   {"reserved_at", ColumnType::time}}),
       epoch_expression(Dialect::sqlite, "wanted.number"));
-  GroupWrite done;
+  RowsById reserved;
   auto rows = connection.execute(sql, {wanted_list(wanted)});
   for (auto& row : rows) {
     RowReader reader(row);
     const auto id = reader.text();
-    done.rows.insert_or_assign(id, reservation_of(*wanted.at(id), id, reader.integer()));
+    reserved.insert_or_assign(id, reservation_of(*wanted.at(id), id, reader.integer()));
   }
-  if (!done.rows.empty()) end_detached(connection, done.rows);
-  connection.commit();
-  return done;
+  if (!reserved.empty()) end_detached(connection, reserved);
+  return reserved;
 }
 
 std::string binding_list(const ById<Store::BindRequest>& wanted) {
@@ -201,8 +196,10 @@ std::string binding_list(const ById<Store::BindRequest>& wanted) {
   return boost::json::serialize(list);
 }
 
-GroupWrite update_bound(Connection& connection, const ById<Store::BindRequest>& wanted,
-                        WallTime now) {
+// A row already bound to this internal id stays as it is: what refreshes have written since is
+// fresher than the create answer. A new internal id begins a new life with nobody in it.
+RowsById update_bound(Connection& connection, const ById<Store::BindRequest>& wanted,
+                      WallTime now) {
   const auto sql = fmt::format(
       "WITH wanted AS MATERIALIZED ({}) UPDATE meetings SET phase = 'bound', "
       "internal_id = wanted.internal_id, name = wanted.name, document = wanted.document, "
@@ -222,30 +219,27 @@ GroupWrite update_bound(Connection& connection, const ById<Store::BindRequest>& 
                   {"document", ColumnType::text},
                   {"replaces", ColumnType::text}}),
       meeting_columns(Dialect::sqlite, MeetingTexts::no_explanation));
-  auto bound = read_all(connection.execute(sql, {binding_list(wanted), now}), read_meeting);
-  unbury(connection, bound);
-  connection.commit();
-  GroupWrite done;
-  for (auto& row : bound) {
+  auto rows = read_all(connection.execute(sql, {binding_list(wanted), now}), read_meeting);
+  unbury(connection, rows);
+  RowsById bound;
+  for (auto& row : rows) {
     auto id = row.scoped_id;
-    done.rows.insert_or_assign(std::move(id), std::move(row));
+    bound.insert_or_assign(std::move(id), std::move(row));
   }
-  return done;
+  return bound;
 }
 
 }  // namespace
 
-GroupWrite insert_reservations(Connection& connection, const ById<Meeting>& wanted) {
-  const bool sqlite = connection.dialect() == Dialect::sqlite;
-  return sqlite ? insert_wanted(connection, wanted) : call_reserve(connection, wanted);
-}
-
-// A row already bound to this internal id stays as it is: what refreshes have written since is
-// fresher than the create answer. A new internal id begins a new life with nobody in it.
-GroupWrite write_bindings(Connection& connection, const ById<Store::BindRequest>& wanted,
-                          WallTime now) {
-  const bool sqlite = connection.dialect() == Dialect::sqlite;
-  return sqlite ? update_bound(connection, wanted, now) : call_bind(connection, wanted, now);
+CreatesWritten write_creates(Connection& connection, const CreatesWanted& wanted) {
+  if (connection.dialect() == Dialect::postgres) return call_write_creates(connection, wanted);
+  CreatesWritten done;
+  if (!wanted.bindings.empty()) done.bound = update_bound(connection, wanted.bindings, wanted.now);
+  if (!wanted.reservations.empty()) {
+    done.reserved = insert_reservations(connection, wanted.reservations);
+  }
+  connection.commit();
+  return done;
 }
 
 }  // namespace b3::store::queries

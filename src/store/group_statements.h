@@ -1,6 +1,5 @@
-// The statements behind reservations and bindings in groups: functions of the schema in PostgreSQL,
-// which keeps their plans, and statements over JSON lists in SQLite. Each is the last one of its
-// transaction.
+// Reservations and bindings in groups: one function of the schema in PostgreSQL, which keeps its
+// plans, and statements over JSON lists in SQLite.
 #pragma once
 
 #include <map>
@@ -17,8 +16,9 @@ using RowsById = std::map<std::string, Meeting, std::less<>>;  // by scoped id a
 
 // What a transaction wrote. The rows come without what is in the database only: explanations of
 // bound meetings.
-struct GroupWrite {
-  RowsById rows;
+struct CreatesWritten {
+  RowsById reserved;
+  RowsById bound;
   std::int64_t transaction = 0;  // as the change feed has it; 0: not known
 };
 
@@ -36,12 +36,15 @@ ById<Element> first_of_each(std::span<const Element> elements) {
   return firsts;
 }
 
-// Those whose id is free and whose frontend and backend exist. Throws ForeignKeyViolation when one
-// of these is being deleted at this moment.
-GroupWrite insert_reservations(Connection& connection, const ById<Meeting>& wanted);
+struct CreatesWanted {
+  ById<Meeting> reservations;
+  ById<Store::BindRequest> bindings;
+  WallTime now{};  // of the bindings
+};
 
-// Those that may be bound so, see Store::bind(), and are not yet.
-GroupWrite write_bindings(Connection& connection, const ById<Store::BindRequest>& wanted,
-                          WallTime now);
+// Binds those that may be bound so, see Store::bind(), and are not yet; inserts those whose id is
+// free and whose frontend and backend exist; and commits. Throws ForeignKeyViolation when one of
+// these is being deleted at this moment.
+CreatesWritten write_creates(Connection& connection, const CreatesWanted& wanted);
 
 }  // namespace b3::store::queries

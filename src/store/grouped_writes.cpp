@@ -5,7 +5,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <chrono>
-#include <span>
+#include <iterator>
 #include <utility>
 
 #include "base/timer.h"
@@ -14,38 +14,15 @@ namespace b3::store {
 
 namespace asio = boost::asio;
 
-// What the two kinds of requests have of their own.
 struct GroupedWrites::Reservation {
   using Answer = std::expected<ReserveOutcome, WriteError>;
-  using Call = std::vector<Meeting>;
   Meeting meeting;
-
-  static void add(Call& call, const Reservation& request) { call.push_back(request.meeting); }
-  static std::vector<Answer> make(const Call& call, Store& store) {
-    auto answers = store.reserve_all(call);
-    store.leave_out_last_write();
-    return answers;
-  }
 };
 
 struct GroupedWrites::BindingAt {
   using Answer = std::optional<Meeting>;
-  struct Call {
-    std::vector<Store::BindRequest> requests;
-    WallTime now{};
-  };
   Store::BindRequest request;
   WallTime now;
-
-  static void add(Call& call, const BindingAt& each) {
-    call.requests.push_back(each.request);
-    call.now = std::max(call.now, each.now);
-  }
-  static std::vector<Answer> make(const Call& call, Store& store) {
-    auto answers = store.bind_all(call.requests, call.now);
-    store.leave_out_last_write();
-    return answers;
-  }
 };
 
 template <class Request>
@@ -62,57 +39,91 @@ struct GroupedWrites::Waiter {
   Timer answered;  // cut short by the answer
 };
 
+namespace {
+
+// The first of those that wait, at most so many.
+template <class Waiters>
+Waiters take_first(Waiters& waiting, std::size_t most) {
+  const auto end = waiting.begin() + std::ptrdiff_t(std::min(waiting.size(), most));
+  Waiters taken(std::make_move_iterator(waiting.begin()), std::make_move_iterator(end));
+  waiting.erase(waiting.begin(), end);
+  for (const auto& waiter : taken) waiter->taken = true;
+  return taken;
+}
+
+template <class Waiters, class Answers>
+void give(const Waiters& waiters, Answers& answers) {
+  for (std::size_t index = 0; index < waiters.size(); ++index) {
+    waiters[index]->answer.emplace(std::move(answers.at(index)));
+  }
+}
+
+template <class Waiters>
+void wake(const Waiters& waiters, const std::exception_ptr& failure) {
+  for (const auto& waiter : waiters) {
+    waiter->failure = failure;
+    waiter->answered.cancel();
+  }
+}
+
+struct Call {
+  std::vector<Meeting> reservations;
+  std::vector<Store::BindRequest> bindings;
+  WallTime now{};
+
+  Store::CreatesDone make(Store& store) const {
+    auto done = store.write_creates(reservations, bindings, now);
+    store.leave_out_last_write();
+    return done;
+  }
+};
+
+}  // namespace
+
 template <class Request>
-asio::awaitable<typename Request::Answer> GroupedWrites::submit(Lane<Request>& lane,
+asio::awaitable<typename Request::Answer> GroupedWrites::submit(Waiters<Request>& waiting,
                                                                 Request request) {
   const auto loop = co_await asio::this_coro::executor;
   const auto mine = std::make_shared<Waiter<Request>>(std::move(request), loop);
-  lane.waiting.push_back(mine);
-  if (lane.running == 0) begin(lane, loop);
+  waiting.push_back(mine);
+  if (running_ == 0) begin(loop);
   while (!mine->is_answered()) {
     mine->answered.expires_after(mine->taken ? SteadyTime::duration(std::chrono::hours{1})
                                              : limits_.patience);
     co_await mine->answered.wait();
-    if (!mine->taken && lane.running < limits_.most_running) begin(lane, loop);
+    if (!mine->taken && running_ < limits_.most_running) begin(loop);
   }
   if (mine->failure) std::rethrow_exception(mine->failure);
   co_return std::move(*mine->answer);
 }
 
-template <class Request>
-void GroupedWrites::begin(Lane<Request>& lane, const asio::any_io_executor& loop) {
-  ++lane.running;
-  asio::co_spawn(loop, work_off(lane), asio::detached);
+void GroupedWrites::begin(const asio::any_io_executor& loop) {
+  ++running_;
+  asio::co_spawn(loop, work_off(), asio::detached);
 }
 
-template <class Request>
-asio::awaitable<void> GroupedWrites::work_off(Lane<Request>& lane) {
-  while (!lane.waiting.empty()) co_await write(take_group(lane));
-  --lane.running;
+asio::awaitable<void> GroupedWrites::work_off() {
+  while (waiting_.size() > 0) {
+    co_await write({take_first(waiting_.reservations, limits_.largest_group),
+                    take_first(waiting_.bindings, limits_.largest_group)});
+  }
+  --running_;
 }
 
-template <class Request>
-GroupedWrites::Group<Request> GroupedWrites::take_group(Lane<Request>& lane) const {
-  const auto size = std::min(lane.waiting.size(), limits_.largest_group);
-  const auto end = lane.waiting.begin() + std::ptrdiff_t(size);
-  Group<Request> group(lane.waiting.begin(), end);
-  lane.waiting.erase(lane.waiting.begin(), end);
-  for (const auto& waiter : group) waiter->taken = true;
-  return group;
-}
-
-template <class Request>
-asio::awaitable<void> GroupedWrites::write(Group<Request> group) {
-  typename Request::Call call;
-  for (const auto& waiter : group) Request::add(call, waiter->request);
+asio::awaitable<void> GroupedWrites::write(Group group) {
+  Call call;
+  for (const auto& waiter : group.reservations)
+    call.reservations.push_back(waiter->request.meeting);
+  for (const auto& waiter : group.bindings) {
+    call.bindings.push_back(waiter->request.request);
+    call.now = std::max(call.now, waiter->request.now);
+  }
   std::exception_ptr failure;
   bool refused = false;
   try {
-    auto answers =
-        co_await store_.run([&call](Store& store) { return Request::make(call, store); });
-    for (std::size_t index = 0; index < group.size(); ++index) {
-      group[index]->answer.emplace(std::move(answers.at(index)));
-    }
+    auto done = co_await store_.run([&call](Store& store) { return call.make(store); });
+    give(group.reservations, done.reserved);
+    give(group.bindings, done.bound);
   } catch (const StoreCorrupt&) {
     failure = std::current_exception();
     refused = group.size() > 1;
@@ -120,23 +131,27 @@ asio::awaitable<void> GroupedWrites::write(Group<Request> group) {
     failure = std::current_exception();
   }
   if (refused) {
-    for (const auto& waiter : group) co_await write(Group<Request>{waiter});
+    co_await write_one_by_one(std::move(group));
     co_return;
   }
-  for (const auto& waiter : group) {
-    waiter->failure = failure;
-    waiter->answered.cancel();
-  }
+  wake(group.reservations, failure);
+  wake(group.bindings, failure);
+}
+
+asio::awaitable<void> GroupedWrites::write_one_by_one(Group group) {
+  for (const auto& waiter : group.reservations) co_await write({{waiter}, {}});
+  for (const auto& waiter : group.bindings) co_await write({{}, {waiter}});
 }
 
 asio::awaitable<std::expected<ReserveOutcome, WriteError>> GroupedWrites::reserve(Meeting meeting) {
-  return submit(reservations_, Reservation{std::move(meeting)});
+  return submit(waiting_.reservations, Reservation{std::move(meeting)});
 }
 
 asio::awaitable<std::optional<Meeting>> GroupedWrites::bind(std::string scoped_id,
                                                             std::int64_t epoch, Binding binding,
                                                             WallTime now) {
-  return submit(bindings_, BindingAt{{std::move(scoped_id), epoch, std::move(binding)}, now});
+  return submit(waiting_.bindings,
+                BindingAt{{std::move(scoped_id), epoch, std::move(binding)}, now});
 }
 
 }  // namespace b3::store

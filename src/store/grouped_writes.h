@@ -20,11 +20,12 @@
 namespace b3::store {
 
 struct GroupLimits {
-  // Transactions of one kind at a time. Few large ones cost the database much less than many small
-  // ones, so usually there is one.
+  // Transactions at a time. Few large ones cost the database much less than many small ones, so
+  // usually there is one.
   int most_running = 2;
   // Another one is begun only for a request that has waited for so long.
   milliseconds patience{50};
+  // Of either kind.
   std::size_t largest_group = 256;
 };
 
@@ -49,29 +50,27 @@ class GroupedWrites {
   template <class Request>
   struct Waiter;
   template <class Request>
-  using Group = std::vector<std::shared_ptr<Waiter<Request>>>;
-  template <class Request>
-  struct Lane {
-    std::deque<std::shared_ptr<Waiter<Request>>> waiting;
-    int running = 0;
+  using Waiters = std::deque<std::shared_ptr<Waiter<Request>>>;
+  struct Group {
+    Waiters<Reservation> reservations;
+    Waiters<BindingAt> bindings;
+
+    std::size_t size() const { return reservations.size() + bindings.size(); }
   };
 
+  void begin(const boost::asio::any_io_executor& loop);
   template <class Request>
-  void begin(Lane<Request>& lane, const boost::asio::any_io_executor& loop);
-  template <class Request>
-  boost::asio::awaitable<typename Request::Answer> submit(Lane<Request>& lane, Request request);
+  boost::asio::awaitable<typename Request::Answer> submit(Waiters<Request>& waiting,
+                                                          Request request);
   // Makes transactions until nobody waits.
-  template <class Request>
-  boost::asio::awaitable<void> work_off(Lane<Request>& lane);
-  template <class Request>
-  boost::asio::awaitable<void> write(Group<Request> group);
-  template <class Request>
-  Group<Request> take_group(Lane<Request>& lane) const;
+  boost::asio::awaitable<void> work_off();
+  boost::asio::awaitable<void> write(Group group);
+  boost::asio::awaitable<void> write_one_by_one(Group group);
 
   Executor& store_;
   const GroupLimits limits_;
-  Lane<Reservation> reservations_;
-  Lane<BindingAt> bindings_;
+  Group waiting_;
+  int running_ = 0;
 };
 
 }  // namespace b3::store

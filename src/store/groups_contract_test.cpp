@@ -172,7 +172,8 @@ B3_DATABASE_TEST("a group of hundreds takes a handful of statements") {
     connection.statements = 0;
     connection.begin(Access::write);
     const auto wanted = queries::first_of_each<Meeting>(meetings);
-    return queries::tell_inserted(meetings, queries::insert_reservations(connection, wanted));
+    const auto written = queries::write_creates(connection, {wanted, {}, {}});
+    return queries::tell_inserted(meetings, written.reserved);
   };
   const auto reserved = reserve();
   CHECK(connection.statements <= 4);
@@ -186,7 +187,7 @@ B3_DATABASE_TEST("a group of hundreds takes a handful of statements") {
   connection.statements = 0;
   connection.begin(Access::write);
   const auto wanted = queries::first_of_each<Store::BindRequest>(requests);
-  CHECK(queries::write_bindings(connection, wanted, at(1)).rows.size() == 128);
+  CHECK(queries::write_creates(connection, {{}, wanted, at(1)}).bound.size() == 128);
   CHECK(connection.statements <= 4);
   // Those that were there before.
   auto again = reserve();

@@ -86,15 +86,15 @@ std::vector<std::optional<Meeting>> find_meetings(Connection& connection,
 }
 
 std::vector<ReserveAnswer> tell_inserted(std::span<const Meeting> meetings,
-                                         const GroupWrite& done) {
+                                         const RowsById& inserted) {
   std::vector<ReserveAnswer> answers;
   std::set<std::string> seen;
   for (const auto& meeting : meetings) {
     auto id = to_storable_text(meeting.scoped_id);
-    const auto row = done.rows.find(id);
+    const auto row = inserted.find(id);
     const bool first = seen.insert(std::move(id)).second;
     auto& answer = answers.emplace_back();
-    if (row != done.rows.end()) answer = outcome_for(meeting, row->second, first);
+    if (row != inserted.end()) answer = outcome_for(meeting, row->second, first);
   }
   return answers;
 }

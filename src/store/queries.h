@@ -49,8 +49,9 @@ std::vector<std::optional<Meeting>> find_meetings(Connection& connection,
                                                   std::span<const std::string> scoped_ids);
 // What became of one reservation. nullopt: nothing yet, see tell_inserted() and tell_others().
 using ReserveAnswer = std::optional<std::expected<ReserveOutcome, WriteError>>;
-// In the order of `meetings`, of which `done` was made; nullopt where nothing was inserted.
-std::vector<ReserveAnswer> tell_inserted(std::span<const Meeting> meetings, const GroupWrite& done);
+// In the order of `meetings`; nullopt where nothing was inserted.
+std::vector<ReserveAnswer> tell_inserted(std::span<const Meeting> meetings,
+                                         const RowsById& inserted);
 // Looks up those that have no answer. What still has none then found a row in its way that is gone
 // again: it may be tried once more.
 void tell_others(Connection& connection, std::span<const Meeting> meetings,

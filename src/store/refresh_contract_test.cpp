@@ -216,6 +216,68 @@ B3_DATABASE_TEST("a refresh of a backend that is gone writes nothing") {
   CHECK(store->list_meetings().empty());
 }
 
+B3_DATABASE_TEST("a refresh does not undo what was written after its poll began") {
+  if (!Database::available()) return;
+  const Database database;
+  const auto store = database.open_migrated();
+  const auto cluster = insert_cluster(*store);
+  const std::string held = "<meeting>held \xff</meeting>";  // as stored: with U+FFFD
+  auto seen = std::vector<SeenMeeting>();
+  for (const auto* id : {"same", "told", "unguarded", "reserved"}) {
+    if (std::string_view(id) == "reserved") {
+      auto reserved = make_meeting(cluster.frontend, cluster.backend_a, id);
+      const auto row = store->reserve(reserved).value().meeting;
+      seen.push_back(seen_as(row, "internal-reserved"));
+      seen.back().replaced_document = row.document;
+      continue;
+    }
+    const auto internal_id = "internal-" + std::string(id);
+    const auto row = insert_meeting(*store, cluster.frontend, cluster.backend_a, id, internal_id);
+    const auto write = [&](const std::string& document) {
+      store->revise_meetings(
+          {row.scoped_id},
+          [&](std::size_t, Meeting& meeting) {
+            meeting.document = document;
+            meeting.counts.participants = 5;
+            return Revision::changed;
+          },
+          at(1));
+    };
+    write(held);
+    seen.push_back(seen_as(row, internal_id));
+    seen.back().counts.participants = 1;
+    seen.back().document = "<meeting>polled</meeting>";
+    if (id != std::string_view("unguarded")) seen.back().replaced_document = held;
+    if (id != std::string_view("same")) write("<meeting>told</meeting>");
+  }
+  auto result = reached(cluster.backend_a);
+  result.changed = seen;
+  const auto outcome = store->record_refresh(result, at(2));
+  CHECK(ids_of(outcome.written) == std::vector<std::string>{"reserved", "same", "unguarded"});
+  const auto told = *store->find_meeting(seen[1].scoped_id);
+  CHECK(told.document == "<meeting>told</meeting>");
+  CHECK(told.counts.participants == 5);
+  const auto same = *store->find_meeting(seen[0].scoped_id);
+  CHECK(same.document == "<meeting>polled</meeting>");
+  CHECK(same.counts.participants == 1);
+}
+
+B3_DATABASE_TEST("a reservation that somebody has bound since is not what the poll knew") {
+  if (!Database::available()) return;
+  const Database database;
+  const auto store = database.open_migrated();
+  const auto cluster = insert_cluster(*store);
+  const auto reserved =
+      store->reserve(make_meeting(cluster.frontend, cluster.backend_a, "m")).value().meeting;
+  auto seen = seen_as(reserved, "internal-m");
+  seen.replaced_document = reserved.document;
+  REQUIRE(
+      store->bind(reserved.scoped_id, reserved.epoch, {"internal-m", "m", "<meeting/>"}, at(1)));
+  auto result = reached(cluster.backend_a);
+  result.changed = {seen};
+  CHECK(store->record_refresh(result, at(2)).written.empty());
+}
+
 // Counts what a transaction asks of the database.
 class CountingConnection : public Connection {
  public:
@@ -262,6 +324,7 @@ B3_DATABASE_TEST("a refresh of hundreds of meetings takes a handful of statement
   for (std::size_t index = 0; index < 200; ++index) {
     const auto& row = adopted[index];
     result.changed.push_back(seen_as(row, row.internal_id));
+    result.changed.back().replaced_document = row.document;
   }
   for (std::size_t index = 200; index < 300; ++index) {
     const auto& row = adopted[index];

@@ -5,6 +5,7 @@
 #include <boost/json/serialize.hpp>
 #include <iterator>
 
+#include "base/encoding.h"
 #include "store/columns.h"
 #include "store/queries.h"
 
@@ -15,7 +16,19 @@ namespace {
 // Ids come from nodes. One that no index can hold must not make every refresh of its node fail.
 constexpr std::size_t max_indexed_id = 1'500;  // bytes; PostgreSQL takes about 2,700
 
-std::string changed_list(const std::vector<SeenMeeting>& changed) {
+// What is compared instead of a document: the less is sent, the better.
+std::string document_mark(Dialect dialect, std::string_view document) {
+  auto stored = to_storable_text(document);
+  if (dialect == Dialect::sqlite) return stored;
+  return digest_hex(HashAlgorithm::sha256, stored);
+}
+
+std::string_view document_mark_column(Dialect dialect) {
+  if (dialect == Dialect::sqlite) return "meetings.document";
+  return "encode(sha256(convert_to(meetings.document, 'UTF8')), 'hex')";
+}
+
+std::string changed_list(Dialect dialect, const std::vector<SeenMeeting>& changed) {
   boost::json::array list;
   for (const auto& seen : changed) {
     if (seen.internal_id.size() > max_indexed_id) continue;
@@ -31,6 +44,8 @@ std::string changed_list(const std::vector<SeenMeeting>& changed) {
         {"voices", seen.counts.voices},
         {"videos", seen.counts.videos},
         {"document", text_in_json(seen.document)},
+        {"guarded", seen.replaced_document.has_value()},
+        {"mark", seen.replaced_document ? document_mark(dialect, *seen.replaced_document) : ""},
     });
   }
   return boost::json::serialize(list);
@@ -111,7 +126,8 @@ void lock_rows(Connection& connection, const RefreshResult& result) {
 }
 
 // A bound row that has meanwhile followed its node to another internal id is left alone, and a
-// reservation is not bound to a meeting that has been ended.
+// reservation is not bound to a meeting that has been ended. So is a row whose document somebody
+// has changed: the documents of events' rows tell everything that events change.
 std::vector<Meeting> write_changed(Connection& connection, const RefreshResult& result,
                                    WallTime now) {
   if (result.changed.empty()) return {};
@@ -128,12 +144,15 @@ std::vector<Meeting> write_changed(Connection& connection, const RefreshResult& 
       "AND meetings.backend_id = $2 AND seen.internal_id <> '' "
       "AND (CASE WHEN meetings.phase = 'bound' THEN meetings.internal_id = seen.internal_id "
       "ELSE NOT EXISTS (SELECT 1 FROM tombstones "
-      "WHERE tombstones.internal_id = seen.internal_id) END) RETURNING {}",
+      "WHERE tombstones.internal_id = seen.internal_id) END) "
+      "AND (NOT seen.guarded OR seen.mark = {}) RETURNING {}",
       record_set(dialect, "$1",
                  {{"scoped_id", ColumnType::text},
                   {"epoch", ColumnType::integer},
                   {"internal_id", ColumnType::text},
                   {"name", ColumnType::text},
+                  {"guarded", ColumnType::boolean},
+                  {"mark", ColumnType::text},
                   {"running", ColumnType::boolean},
                   {"participants", ColumnType::integer},
                   {"moderators", ColumnType::integer},
@@ -141,9 +160,10 @@ std::vector<Meeting> write_changed(Connection& connection, const RefreshResult& 
                   {"voices", ColumnType::integer},
                   {"videos", ColumnType::integer},
                   {"document", ColumnType::text}}),
-      meeting_columns(dialect, MeetingTexts::no_explanation));
-  return read_all(connection.execute(sql, {changed_list(result.changed), result.backend_id, now}),
-                  read_meeting);
+      document_mark_column(dialect), meeting_columns(dialect, MeetingTexts::no_explanation));
+  return read_all(
+      connection.execute(sql, {changed_list(dialect, result.changed), result.backend_id, now}),
+      read_meeting);
 }
 
 // What was detached when its node was given up comes back; what was ended does not.

@@ -1,6 +1,7 @@
 #include <array>
 
 #include "store/migrations.h"
+#include "store/schema_creates.h"
 
 namespace b3::store {
 
@@ -275,6 +276,7 @@ CREATE TABLE revoked_tokens (
 );
 )",
               2},
+    Migration{6, "creates in one function", creates_in_one_function, 2},
 };
 
 }  // namespace

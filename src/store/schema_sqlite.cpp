@@ -177,6 +177,7 @@ CREATE TABLE revoked_tokens (
 ) STRICT;
 )",
               2},
+    Migration{6, "nothing; PostgreSQL has something here", "", 2},
 };
 
 }  // namespace

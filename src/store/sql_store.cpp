@@ -127,11 +127,21 @@ class SqlStore : public SqlAdministration {
         [&](Connection& connection) { return queries::find_meetings(connection, scoped_ids); });
   }
   std::expected<ReserveOutcome, WriteError> reserve(const Meeting& meeting) override {
-    return std::move(reserve_all(std::span(&meeting, 1)).front());
+    return std::move(reserve_all({meeting}).front());
   }
-  std::vector<std::expected<ReserveOutcome, WriteError>> reserve_all(
-      const std::vector<Meeting>& meetings) override {
-    return reserve_all(std::span(meetings));
+  CreatesDone write_creates(const std::vector<Meeting>& reservations,
+                            const std::vector<BindRequest>& bindings, WallTime now) override {
+    last_written_.clear();
+    const std::span all(bindings);
+    if (queries::first_of_each(all).size() == bindings.size()) {
+      return write_together(reservations, all, now);
+    }
+    // Requests for one id take turns, as they would one by one.
+    auto done = write_together(reservations, {}, now);
+    for (std::size_t index = 0; index < all.size(); ++index) {
+      done.bound.push_back(std::move(write_together({}, all.subspan(index, 1), now).bound.front()));
+    }
+    return done;
   }
   std::optional<Meeting> move_reservation(std::string_view scoped_id, std::int64_t epoch,
                                           std::string_view owner, std::string_view backend_id,
@@ -148,11 +158,6 @@ class SqlStore : public SqlAdministration {
   std::optional<Meeting> bind(std::string_view scoped_id, std::int64_t epoch,
                               const Binding& binding, WallTime now) override {
     return std::move(bind_all({{std::string(scoped_id), epoch, binding}}, now).front());
-  }
-  std::vector<std::optional<Meeting>> bind_all(const std::vector<BindRequest>& requests,
-                                               WallTime now) override {
-    last_written_.clear();
-    return bind_all(std::span(requests), now);
   }
   bool release(std::string_view scoped_id, std::int64_t epoch, std::string_view owner) override {
     return write([&](Connection& connection) {
@@ -266,30 +271,33 @@ class SqlStore : public SqlAdministration {
   }
 
  private:
-  // Of a call whose last statement is its commit.
-  template <class Call>
-  queries::GroupWrite write_group(Call call) {
-    auto done = session_.transact<Commits::by_itself>(Access::write, call);
-    unannounced_ = true;
-    if (done.transaction != 0) last_written_.push_back(done.transaction);
-    return done;
-  }
   // A frontend or backend that is deleted at this very moment is gone the next time.
-  queries::GroupWrite insert_reservations(std::span<const Meeting> meetings) {
-    const auto wanted = queries::first_of_each(meetings);
+  queries::CreatesWritten write_group(const queries::CreatesWanted& wanted) {
+    const auto call = [&](Connection& connection) {
+      return queries::write_creates(connection, wanted);
+    };
     for (int attempt = 1;; ++attempt) {
       try {
-        return write_group([&](Connection& connection) {
-          return queries::insert_reservations(connection, wanted);
-        });
+        auto done = session_.transact<Commits::by_itself>(Access::write, call);
+        unannounced_ = true;
+        if (done.transaction != 0) last_written_.push_back(done.transaction);
+        return done;
       } catch (const ForeignKeyViolation&) {
         if (attempt == reserve_attempts) throw;
       }
     }
   }
-  std::vector<queries::ReserveAnswer> try_reserve(std::span<const Meeting> meetings) {
-    const auto done = insert_reservations(meetings);
-    auto answers = queries::tell_inserted(meetings, done);
+  CreatesDone write_together(std::span<const Meeting> reservations,
+                             std::span<const BindRequest> bindings, WallTime now) {
+    if (reservations.empty() && bindings.empty()) return {};
+    auto written =
+        write_group({queries::first_of_each(reservations), queries::first_of_each(bindings), now});
+    return {settle_reservations(reservations, written.reserved),
+            settle_bindings(bindings, std::move(written.bound))};
+  }
+  std::vector<queries::ReserveAnswer> tell_reserved(std::span<const Meeting> meetings,
+                                                    const queries::RowsById& inserted) {
+    auto answers = queries::tell_inserted(meetings, inserted);
     if (!std::ranges::all_of(answers, &queries::ReserveAnswer::has_value)) {
       read([&](Connection& connection) {
         queries::tell_others(connection, meetings, answers);
@@ -299,44 +307,33 @@ class SqlStore : public SqlAdministration {
     return answers;
   }
   // What found a row that is gone again is tried once more.
-  std::vector<std::expected<ReserveOutcome, WriteError>> reserve_all(
-      std::span<const Meeting> meetings) {
-    last_written_.clear();
-    if (meetings.empty()) return {};
-    auto answers = try_reserve(meetings);
+  std::vector<std::expected<ReserveOutcome, WriteError>> settle_reservations(
+      std::span<const Meeting> meetings, const queries::RowsById& inserted) {
+    std::vector<std::expected<ReserveOutcome, WriteError>> settled;
+    settled.reserve(meetings.size());
+    auto answers = tell_reserved(meetings, inserted);
     for (std::size_t index = 0; index < answers.size(); ++index) {
+      const auto one = meetings.subspan(index, 1);
       for (int attempt = 1; !answers[index]; ++attempt) {
         if (attempt == reserve_attempts) {
           throw StoreUnavailable("a reservation's row kept appearing and disappearing");
         }
-        answers[index] = std::move(try_reserve(meetings.subspan(index, 1)).front());
+        const auto written = write_group({queries::first_of_each(one), {}, {}});
+        answers[index] = std::move(tell_reserved(one, written.reserved).front());
       }
+      settled.push_back(std::move(*answers[index]));
     }
-    std::vector<std::expected<ReserveOutcome, WriteError>> settled;
-    settled.reserve(answers.size());
-    for (auto& answer : answers) settled.push_back(std::move(*answer));
     return settled;
   }
-  // Requests for one id take turns, as they would one by one.
-  std::vector<std::optional<Meeting>> bind_all(std::span<const BindRequest> requests,
-                                               WallTime now) {
-    const auto wanted = queries::first_of_each(requests);
+  std::vector<std::optional<Meeting>> settle_bindings(std::span<const BindRequest> requests,
+                                                      queries::RowsById bound) {
     std::vector<std::optional<Meeting>> answers;
-    if (wanted.size() < requests.size()) {
-      for (std::size_t index = 0; index < requests.size(); ++index) {
-        answers.push_back(std::move(bind_all(requests.subspan(index, 1), now).front()));
-      }
-      return answers;
-    }
-    if (requests.empty()) return answers;
-    auto done = write_group(
-        [&](Connection& connection) { return queries::write_bindings(connection, wanted, now); });
     for (const auto& request : requests) {
-      const auto row = done.rows.find(to_storable_text(request.scoped_id));
+      const auto row = bound.find(to_storable_text(request.scoped_id));
       auto& answer = answers.emplace_back();
-      if (row != done.rows.end()) answer = std::move(row->second);
+      if (row != bound.end()) answer = std::move(row->second);
     }
-    if (done.rows.size() < requests.size()) {
+    if (bound.size() < requests.size()) {
       read([&](Connection& connection) {
         queries::tell_bound(connection, requests, answers);
         return true;

@@ -98,6 +98,9 @@ struct SeenMeeting {
   bool running = false;
   MeetingCounts counts;
   std::string document;
+  // What the row's document must still be, so that what others wrote meanwhile is not undone;
+  // nullopt: whatever it is.
+  std::optional<std::string> replaced_document = {};
 };
 struct RefreshResult {
   std::string backend_id;
@@ -108,8 +111,9 @@ struct RefreshResult {
   std::int64_t latency_microseconds = 0;
   std::int64_t meetings_count = 0;
   std::int64_t attendees_count = 0;
-  bool reachable = false;            // only then synced_at and the lists below count
-  std::vector<SeenMeeting> changed;  // update rows of this backend, epoch and id must match
+  bool reachable = false;  // only then synced_at and the lists below count
+  // Update rows of this backend; epoch, id and replaced_document must match.
+  std::vector<SeenMeeting> changed;
   // Insert if the scoped id is free; the store gives them their epochs. A tombstone of the internal
   // id goes.
   std::vector<Meeting> adopted;
@@ -286,16 +290,24 @@ class Store {
   virtual void prune_changes(WallTime older_than) = 0;
 
   // -- groups: each element as the single call would have it. What is written is one transaction,
-  // unless several requests are for one id. ---------------------------------------------------
-  virtual std::vector<std::expected<ReserveOutcome, WriteError>> reserve_all(
-      const std::vector<Meeting>& meetings) = 0;
+  // unless several bindings are for one id. ---------------------------------------------------
   struct BindRequest {
     std::string scoped_id;
     std::int64_t epoch = 0;
     Binding binding;
   };
-  virtual std::vector<std::optional<Meeting>> bind_all(const std::vector<BindRequest>& requests,
-                                                       WallTime now) = 0;
+  struct CreatesDone {
+    std::vector<std::expected<ReserveOutcome, WriteError>> reserved;
+    std::vector<std::optional<Meeting>> bound;
+  };
+  virtual CreatesDone write_creates(const std::vector<Meeting>& reservations,
+                                    const std::vector<BindRequest>& bindings, WallTime now) = 0;
+  auto reserve_all(const std::vector<Meeting>& meetings) {
+    return write_creates(meetings, {}, {}).reserved;
+  }
+  auto bind_all(const std::vector<BindRequest>& requests, WallTime now) {
+    return write_creates({}, requests, now).bound;
+  }
 
   // -- health ------------------------------------------------------------------------------
   // Sets health = given_up with this reason and deletes the backend's meeting rows, leaving a
@@ -356,7 +368,7 @@ class Store {
   // dead at this beat. False when it has beaten again since.
   virtual bool remove_instance(std::string_view instance_id, std::optional<std::int64_t> beat) = 0;
 
-  // The caller puts what the last reserve_all() or bind_all() has returned into its view: the feed
+  // The caller puts what the last write_creates() has returned into its view: the feed
   // (read_changes() of all Stores that share `own`, see open_store()) need not tell of it.
   virtual void leave_out_last_write() = 0;
 
