@@ -248,7 +248,7 @@ Agent::Task Agent::snapshot() {
 
 void Agent::queue(std::vector<Call> calls) {
   if (calls.empty()) return;
-  for (auto& call : calls) outbox_.push(std::move(call));
+  outbox_.push(std::move(calls));
   if (outbox_.take_overflow()) {
     log::warn("too much waits for the cluster: dropped, a snapshot will follow");
     gap_ = true;

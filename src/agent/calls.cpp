@@ -9,6 +9,8 @@ namespace {
 
 namespace json = boost::json;
 
+constexpr std::string_view refresh_action = "backend_refresh";
+
 Call make(std::string_view meeting_id, std::string_view action, json::object payload) {
   payload["internal_meeting_id"] = meeting_id;
   return {std::string(meeting_id), {{"action", action}, {"payload", std::move(payload)}}};
@@ -47,6 +49,15 @@ Call remove_call(std::string_view meeting_id, std::string_view internal_user_id)
 
 Call ended_call(std::string_view meeting_id) {
   return make(meeting_id, "meeting_ended", {});
+}
+
+Call refresh_call() {
+  return {"", {{"action", refresh_action}, {"payload", json::object()}}};
+}
+
+bool is_refresh(const Call& call) {
+  const auto* action = find_string(call.body, "action");
+  return action && *action == refresh_action;
 }
 
 }  // namespace b3::agent

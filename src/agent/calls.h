@@ -24,5 +24,9 @@ Call reset_call(std::string_view meeting_id, std::string_view meeting_xml);
 Call add_call(std::string_view meeting_id, const Person& person);
 Call remove_call(std::string_view meeting_id, std::string_view internal_user_id);
 Call ended_call(std::string_view meeting_id);
+// Of no meeting: the cluster may have more meetings of this node than there are, because they ended
+// unheard. It asks the node itself. Programs that do not know this call refuse it, no more.
+Call refresh_call();
+bool is_refresh(const Call& call);
 
 }  // namespace b3::agent

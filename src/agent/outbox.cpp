@@ -5,9 +5,32 @@
 
 namespace b3::agent {
 
-void Outbox::push(Call call) {
-  waiting_.push_back(std::move(call));
-  drop_if_full();
+namespace {
+
+std::size_t bytes_of(const std::vector<Call>& calls) {
+  std::size_t bytes = 0;
+  for (const auto& call : calls) bytes += call.bytes();
+  return bytes;
+}
+
+}  // namespace
+
+bool Outbox::has_room_for(std::size_t calls, std::size_t bytes) const {
+  return waiting_.size() + calls <= most_ && bytes_ + bytes <= most_bytes_;
+}
+
+void Outbox::drop() {
+  waiting_.clear();
+  bytes_ = 0;
+  overflowed_ = true;
+}
+
+void Outbox::push(std::vector<Call> calls) {
+  const auto bytes = bytes_of(calls);
+  if (!waiting_.empty() && !has_room_for(calls.size(), bytes)) drop();
+  bytes_ += bytes;
+  waiting_.insert(waiting_.end(), std::make_move_iterator(calls.begin()),
+                  std::make_move_iterator(calls.end()));
 }
 
 std::vector<Call> Outbox::take(std::size_t most, std::size_t most_bytes) {
@@ -26,6 +49,7 @@ std::vector<Call> Outbox::take(std::size_t most, std::size_t most_bytes) {
     }
   }
   waiting_ = std::move(left);
+  bytes_ -= bytes;
   for (const auto& call : batch) busy_.insert(call.meeting_id);
   return batch;
 }
@@ -36,15 +60,11 @@ void Outbox::finish(const std::vector<Call>& batch) {
 
 void Outbox::put_back(std::vector<Call> batch) {
   finish(batch);
+  const auto bytes = bytes_of(batch);
+  if (!waiting_.empty() && !has_room_for(batch.size(), bytes)) return drop();
+  bytes_ += bytes;
   waiting_.insert(waiting_.begin(), std::make_move_iterator(batch.begin()),
                   std::make_move_iterator(batch.end()));
-  drop_if_full();
-}
-
-void Outbox::drop_if_full() {
-  if (waiting_.size() <= most_) return;
-  waiting_.clear();
-  overflowed_ = true;
 }
 
 bool Outbox::take_overflow() {

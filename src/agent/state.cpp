@@ -154,6 +154,10 @@ std::vector<Call> State::change(const Message& message, Meeting& meeting, Steady
   const Person before = attendee.person;
   attendee.person = changed(before, message);
   if (message.kind == Kind::camera_on || message.kind == Kind::camera_off) {
+    const bool is_unheard_of = message.kind == Kind::camera_off && !message.stream.empty() &&
+                               !attendee.streams.contains(message.stream);
+    // It was on before we listened, and others may be.
+    if (is_unheard_of && before.video) want(message.meeting_id, now + settle);
     set_camera(message, attendee.streams);
     attendee.person.video = !attendee.streams.empty();
   }
@@ -217,6 +221,7 @@ std::vector<Call> State::finish_snapshot(const SnapshotRequest& request,
   for (const auto& id : gone) {
     for (auto& call : finish(id)) calls.push_back(std::move(call));
   }
+  if (request.all) calls.push_back(refresh_call());
   return calls;
 }
 

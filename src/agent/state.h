@@ -7,6 +7,9 @@
 // meeting, later and later, because nobody can say which of the two is newer. So whatever was lost,
 // doubled or late: when a meeting becomes quiet, the last thing sent of it is what the node says.
 //
+// What ended unheard of is in no snapshot. So each of everything asks the cluster to look for
+// itself: it knows which of its meetings the node must have had when it looked.
+//
 // Only meetings whose id carries the scope of a frontend concern the cluster (bbb/meeting_id.h).
 #pragma once
 

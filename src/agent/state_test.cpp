@@ -34,6 +34,10 @@ Message about(Kind kind, std::string person, std::string meeting = "m", std::str
 std::string text(const std::vector<Call>& calls) {
   std::string all;
   for (const auto& call : calls) {
+    if (is_refresh(call)) {
+      all += "refresh ";
+      continue;
+    }
     const auto& payload = call.body.at("payload").as_object();
     all += std::string(call.body.at("action").as_string()).substr(8) + "(" + call.meeting_id;
     if (const auto* user = find_string(payload, "internal_user_id")) {
@@ -151,7 +155,7 @@ TEST_CASE("a snapshot of everything") {
   CHECK(rig.state.snapshot_due() == rig.time);
   // a has left unnoticed, "gone" has ended unnoticed, "new" is too new to be missed.
   CHECK(rig.look({seen("m", {"b"}), seen("foreign", {}, "plain")}) ==
-        "state_reset(m) add_attendee(m b) ended(gone) ");
+        "state_reset(m) add_attendee(m b) ended(gone) refresh ");
   CHECK(rig.state.people() == 1);
   CHECK(rig.state.meetings() == 2);
   CHECK(rig.apply(about(Kind::joined, "q", "foreign")) == "");
@@ -170,7 +174,8 @@ TEST_CASE("a snapshot that overlaps messages is repeated, later and later, until
     rig.apply(about(Kind::joined, "p" + std::to_string(i)));
     // Whoever came meanwhile stays, although the node did not list them yet.
     const auto calls = text(rig.state.finish_snapshot(request, {seen("m", {})}, rig.time));
-    CHECK(calls == "state_reset(m) add_attendee(m p" + std::to_string(i) + ") ");
+    const std::string end = i == 0 ? ") refresh " : ") ";
+    CHECK(calls == "state_reset(m) add_attendee(m p" + std::to_string(i) + end);
     CHECK(rig.state.snapshot_due() == rig.time + pause);
     rig.time += pause;
     pause = std::min(pause * 2, milliseconds{8'000});
@@ -186,7 +191,7 @@ TEST_CASE("a snapshot that fails is wanted again, a refused meeting three times"
   rig.state.fail_snapshot(rig.state.begin_snapshot(rig.time), rig.time);
   CHECK(rig.state.snapshot_due() == rig.time + seconds{1});
   rig.time += seconds{1};
-  CHECK(rig.look({seen("m", {})}) == "state_reset(m) ");
+  CHECK(rig.look({seen("m", {})}) == "state_reset(m) refresh ");
   for (int i = 0; i < 3; ++i) {
     rig.state.refused("m", rig.time);
     CHECK(rig.state.snapshot_due() == rig.time + seconds{5});
@@ -195,6 +200,23 @@ TEST_CASE("a snapshot that fails is wanted again, a refused meeting three times"
   }
   rig.state.refused("m", rig.time);
   rig.state.refused("nobody's", rig.time);
+  CHECK(!rig.state.snapshot_due());
+}
+
+TEST_CASE("one of two cameras that were on before the agent came goes off") {
+  Rig rig;
+  rig.apply(created("m", "k~x"));
+  rig.apply(about(Kind::joined, "a"));
+  rig.time += seconds{10};
+  rig.state.want_everything(rig.time);
+  auto filming = seen("m", {"a"});
+  filming.people[0].video = true;
+  CHECK(rig.look({filming}) == "state_reset(m) add_attendee(m a has_video) refresh ");
+  rig.time += seconds{10};
+  CHECK(rig.apply(about(Kind::camera_off, "a", "m", "1")) == "add_attendee(m a) ");
+  CHECK(rig.state.snapshot_due() == rig.time + milliseconds{500});
+  rig.time += seconds{1};
+  CHECK(rig.look({filming}) == "state_reset(m) add_attendee(m a has_video) ");
   CHECK(!rig.state.snapshot_due());
 }
 
@@ -213,7 +235,7 @@ TEST_CASE("meetings about to end are not told of") {
   rig.state.want_everything(rig.time);
   auto ending = seen("m", {"a"});
   ending.ended = true;
-  CHECK(rig.look({ending}) == "");
+  CHECK(rig.look({ending}) == "refresh ");
 }
 
 TEST_CASE("what the node's list says") {

@@ -149,6 +149,9 @@ Outcome MeetingEdit::apply(std::string_view backend_id, const Event& event) {
     case Event::Kind::ended:
       ended_ = true;
       break;
+    case Event::Kind::refresh:
+      should_poll_ = true;
+      break;
     case Event::Kind::malformed:
       return {Outcome::Kind::malformed, event.problem};
   }
@@ -210,6 +213,8 @@ void MeetingEdit::remove(std::string_view internal_user_id) {
     return;
   }
   const auto elements = document().of_user(known->second);
+  // Somebody may have gone from the node's document already, or have left unheard.
+  if (elements.size() < known_as(known->second)) should_poll_ = true;
   user_ids_.erase(known);
   changed_ = true;
   if (elements.empty()) return;

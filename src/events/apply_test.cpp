@@ -96,6 +96,29 @@ TEST_CASE("the first attendee makes a meeting run, and the document tells all of
       "<clientType>HTML5</clientType></attendee>"));
 }
 
+TEST_CASE("a removal has the node asked where somebody of that user may have gone before") {
+  auto meeting = bound_meeting();
+  apply_all(meeting, {add_of("w_1", "u1"), add_of("w_2", "u1")});
+  MeetingEdit quiet(meeting);
+  CHECK(quiet.apply("b", remove_of("w_1")).kind == Outcome::Kind::done);
+  CHECK_FALSE(quiet.should_poll());
+  quiet.finish();
+  apply_all(meeting, {add_of("w_1", "u1")});
+  // The node's list comes before the message that w_1 has left.
+  Event reset;
+  reset.kind = Event::Kind::reset;
+  reset.internal_id = meeting.internal_id;
+  reset.node_meeting = as_listed(meeting);
+  auto& document = reset.node_meeting->document;
+  document.erase(document.find("<attendee>"),
+                 document.find("</attendee>") + 11 - document.find("<attendee>"));
+  reset.node_meeting->counts.participants = 1;
+  MeetingEdit doubtful(meeting);
+  doubtful.apply("b", reset);
+  doubtful.apply("b", remove_of("w_1"));
+  CHECK(doubtful.should_poll());
+}
+
 TEST_CASE("somebody known by internal id is replaced, by another one joined") {
   auto meeting = bound_meeting();
   apply_all(meeting, {add_of("w_1", "u1"), add_of("w_2", "u1"), add_of("w_3", "u2", "Bert")});

@@ -57,7 +57,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       expect(!event.problem.empty());
       continue;
     }
-    expect(!event.internal_id.empty());
+    expect(event.internal_id.empty() == (event.kind == events::Event::Kind::refresh));
     event.internal_id = meeting.internal_id;
     expect(edit.apply("b", event).kind != events::Outcome::Kind::malformed);
   }

@@ -30,10 +30,11 @@ struct Event {
     add,        // `attendee`
     remove,     // `internal_user_id`
     ended,      // the meeting is over on the node
+    refresh,    // of no meeting: the node is to be asked itself, soon
     malformed,  // one of a batch that could not be read, see `problem`
   };
   Kind kind = Kind::malformed;
-  std::string internal_id;      // BBB's internalMeetingID
+  std::string internal_id;      // BBB's internalMeetingID; "" for `refresh`
   std::optional<bool> running;  // a reset may leave it open
   Attendee attendee;
   std::string internal_user_id;

@@ -128,14 +128,18 @@ asio::awaitable<std::vector<Outcome>> Events::apply(std::string backend_id,
                                                     std::vector<Event> events) {
   std::vector<Outcome> outcomes(events.size());
   std::vector<std::size_t> open;
+  bool is_poll_wanted = false;
   for (std::size_t index = 0; index < events.size(); ++index) {
     const auto& event = events[index];
     if (event.kind == Event::Kind::malformed) {
       outcomes[index] = {Outcome::Kind::malformed, event.problem};
+    } else if (event.kind == Event::Kind::refresh) {
+      is_poll_wanted = true;
     } else {
       open.push_back(index);
     }
   }
+  if (is_poll_wanted) poll_now_(backend_id);
   const auto deadline = options_.clock().steady + options_.patience;
   Requests requests;
   const auto begin = [&] {

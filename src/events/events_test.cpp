@@ -335,6 +335,20 @@ TEST_CASE("heartbeats are in the view at once and in the store within two second
   CHECK(world.tasks.empty());
 }
 
+TEST_CASE("a refresh has the node polled, and nothing else") {
+  World world;
+  Event refresh;
+  refresh.kind = Event::Kind::refresh;
+  Event malformed;
+  auto& call = world.send("a", {refresh, malformed, refresh});
+  REQUIRE(call.outcomes);
+  CHECK(call.outcomes->at(0).kind == Outcome::Kind::done);
+  CHECK(call.outcomes->at(1).kind == Outcome::Kind::malformed);
+  CHECK(call.outcomes->at(2).kind == Outcome::Kind::done);
+  CHECK(world.polled == std::vector<std::string>{"a"});
+  CHECK(world.tasks.empty());
+}
+
 TEST_CASE("heartbeats that could not be written are kept, newer ones go before them") {
   World world;
   world.away = true;

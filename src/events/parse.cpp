@@ -246,6 +246,12 @@ Parsed<Event> read_reset(const json::object& payload) {
   return event;
 }
 
+Event about_node() {
+  Event event;
+  event.kind = Event::Kind::refresh;
+  return event;
+}
+
 struct Call {
   std::string action;
   json::object payload;
@@ -266,6 +272,7 @@ Parsed<Event> read_event(const Call& call) {
   if (action == "meeting_add_attendee") return read_add(payload);
   if (action == "meeting_remove_attendee") return read_remove(payload);
   if (action == "meeting_ended") return about_meeting(Event::Kind::ended, payload);
+  if (action == "backend_refresh") return about_node();
   if (action == "batch") return Refusal("a batch cannot be in a batch");
   return Refusal("this action is not known");
 }

@@ -138,6 +138,13 @@ TEST_CASE("what cannot be read is refused in words") {
   }
 }
 
+TEST_CASE("a refresh is about no meeting") {
+  const auto event = parse_one(R"({"action":"backend_refresh","payload":{}})");
+  CHECK(event.kind == Event::Kind::refresh);
+  CHECK(event.internal_id.empty());
+  CHECK_FALSE(parse(R"({"action":"backend_refresh"})"));
+}
+
 TEST_CASE("a batch is read call by call") {
   const auto events = parse(R"({"action":"batch","payload":{"calls":[
     {"action":"meeting_ended","payload":{"internal_meeting_id":"i-1"}},

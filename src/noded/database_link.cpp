@@ -90,6 +90,24 @@ std::map<std::string, Work> sort_calls(const std::vector<agent::Call>& calls) {
   return by_meeting;
 }
 
+// The housekeeping instance takes on commands that nobody holds.
+void request_refresh(store::Store& store, const std::string& backend_id) {
+  constexpr std::string_view action = "refresh";
+  const auto commands = store.list_commands();
+  const bool is_requested = std::ranges::any_of(commands, [&](const store::CommandRow& command) {
+    return command.action == action && command.backend_id == backend_id &&
+           command.state == store::CommandState::requested;
+  });
+  if (is_requested) return;
+  store::CommandRow command;
+  command.id = random_uuid();
+  command.action = action;
+  command.backend_id = backend_id;
+  command.requested_by = "b3scalenoded";
+  command.created_at = read_clocks().wall;
+  store.insert_command(command);
+}
+
 std::vector<Outcome> apply(store::Store& store, const std::string& backend_id,
                            const std::vector<agent::Call>& calls) {
   std::vector<Outcome> outcomes(calls.size(), Outcome::refused);
@@ -110,6 +128,11 @@ std::vector<Outcome> apply(store::Store& store, const std::string& backend_id,
     return edit.finish();
   };
   if (!works.empty()) store.revise_meetings(scoped_ids, revise, read_clocks().wall);
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    if (!agent::is_refresh(calls[i])) continue;
+    request_refresh(store, backend_id);
+    outcomes[i] = Outcome::done;
+  }
   return outcomes;
 }
 

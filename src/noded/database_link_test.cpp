@@ -105,3 +105,25 @@ TEST_CASE("calls about meetings that are not there are refused one by one") {
       rig.run(rig.link.send({with_scope(agent::ended_call("m"), "k~x"), agent::ended_call("n")}));
   CHECK(outcomes.value() == std::vector{Outcome::refused, Outcome::refused});
 }
+
+TEST_CASE("a refresh becomes a command for whoever keeps house, once") {
+  Rig rig;
+  REQUIRE(rig.run(rig.link.enroll(me, 1.0, true)).has_value());
+  const auto commands = [&] {
+    return rig.store.run_blocking([](store::Store& store) { return store.list_commands(); });
+  };
+  for (int i = 0; i < 2; ++i) {
+    CHECK(rig.run(rig.link.send({agent::refresh_call()})).value() == std::vector{Outcome::done});
+  }
+  REQUIRE(commands().size() == 1);
+  const auto command = commands().front();
+  CHECK(command.action == "refresh");
+  CHECK(command.backend_id == rig.backend().id);
+  CHECK(command.holder == "");
+  CHECK(command.state == store::CommandState::requested);
+  rig.store.run_blocking([&](store::Store& store) {
+    return store.claim_command(command.id, "", "i1", read_clocks().wall).has_value();
+  });
+  CHECK(rig.run(rig.link.send({agent::refresh_call()})).value() == std::vector{Outcome::done});
+  CHECK(commands().size() == 2);
+}

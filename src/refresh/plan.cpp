@@ -12,6 +12,12 @@ namespace {
 
 using view::MeetingEntry;
 
+// Whatever the view has not heard of yet, the store refuses by: this is what its row has to hold.
+std::optional<std::string> document_known(const MeetingEntry& row, const view::View& view) {
+  if (!row.has_document() && !view.documents_read()) return std::nullopt;
+  return row.document();
+}
+
 store::SeenMeeting seen(const bbb::NodeMeeting& found, const MeetingEntry& row) {
   store::SeenMeeting result;
   result.scoped_id = row.scoped_id();
@@ -110,6 +116,7 @@ void consider_successor(const PlanInput& input, const bbb::NodeMeeting& found,
   plan.followed.push_back({successor.scoped_id, successor.epoch,
                            store::Binding{successor.internal_id, successor.name, successor.document,
                                           std::string(row.internal_id())}});
+  successor.replaced_document = successor.document;  // as bound a moment before
   plan.changed.push_back(std::move(successor));
 }
 
@@ -128,7 +135,9 @@ void consider(const PlanInput& input, const bbb::NodeMeeting& found, Plan& plan)
   if (row->phase() == MeetingPhase::bound && row->internal_id() != found.internal_id) {
     return consider_successor(input, found, *row, plan);
   }
-  if (differs(found, *row, input.view)) plan.changed.push_back(seen(found, *row));
+  if (input.baseline.was_told_of(*row) || !differs(found, *row, input.view)) return;
+  plan.changed.push_back(seen(found, *row));
+  plan.changed.back().replaced_document = document_known(*row, input.view);
 }
 
 // One row of this node that the poll did not list.

@@ -1,7 +1,8 @@
 // What one poll of one node means for the cluster's state: a pure diff.
 //
 // The rule that keeps polls harmless: a poll says nothing about meetings whose placement changed
-// after it was started. So a create that overlaps a poll is never lost to it.
+// after it was started, so a create that overlaps a poll is never lost to it; and nothing about who
+// is in meetings that were told of meanwhile, so an agent's word is never undone by an older one.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +15,7 @@
 #include "base/time.h"
 #include "bbb/answer.h"
 #include "model/meeting.h"
+#include "refresh/baseline.h"
 #include "store/store.h"
 #include "view/view.h"
 
@@ -57,7 +59,8 @@ using Tombstones = std::map<std::string, store::TombstoneKind, std::less<>>;  //
 struct PlanInput {
   const view::View& view;
   const Poll& poll;
-  const Tombstones& tombstones;                            // of this node
+  const Baseline& baseline;      // of the same moment as Poll::view_version
+  const Tombstones& tombstones;  // of this node
   const std::function<bool(std::string_view)>& in_flight;  // is a create of this id running here?
   Now now;
   milliseconds reservation_timeout;

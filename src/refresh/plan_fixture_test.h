@@ -16,6 +16,7 @@ inline const Now now{from_unix_milliseconds(1'800'000'000'000),
 struct Fixture {
   view::View view{[] { return now; }};
   Poll poll;
+  Baseline baseline;
   Tombstones tombstones;
   Strays strays = Strays::adopt;
   std::set<std::string, std::less<>> creating;
@@ -57,7 +58,15 @@ struct Fixture {
   }
 
   // The poll starts now, as far as the view is concerned.
-  void start_poll() { poll.view_version = view.version(); }
+  void start_poll() {
+    poll.view_version = view.version();
+    baseline = Baseline(view, poll.backend_id);
+  }
+  // Somebody tells of a meeting: it is put into the view.
+  void tell(const Meeting& meeting) {
+    view.put(meeting);
+    baseline.notice(*view.meeting(meeting.scoped_id));
+  }
 
   void bury(std::string internal_id, store::TombstoneKind kind = store::TombstoneKind::ended) {
     tombstones.emplace(std::move(internal_id), kind);
@@ -67,7 +76,8 @@ struct Fixture {
     const std::function<bool(std::string_view)> in_flight = [this](std::string_view id) {
       return creating.contains(id);
     };
-    return make_plan({view, poll, tombstones, in_flight, at, milliseconds{60'000}, strays});
+    return make_plan(
+        {view, poll, baseline, tombstones, in_flight, at, milliseconds{60'000}, strays});
   }
   Plan plan(milliseconds later = milliseconds{0}) {
     return plan_at({now.wall + later, now.steady + later});

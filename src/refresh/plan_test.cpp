@@ -261,6 +261,102 @@ TEST_CASE_FIXTURE(Fixture, "a reservation is not kept alive by an ended meeting 
   CHECK(plan(seconds{61}).expired.size() == 1);
 }
 
+// -- agents -----------------------------------------------------------------------------------
+
+namespace {
+
+Meeting with_people(Meeting meeting, std::int64_t people) {
+  meeting.counts.participants = people;
+  meeting.document = "<meeting>" + std::to_string(people) + "</meeting>";
+  return meeting;
+}
+
+bbb::NodeMeeting listed_with(std::string id, std::int64_t people) {
+  auto meeting = Fixture::listed(std::move(id));
+  meeting.counts.participants = people;
+  meeting.document = "<meeting>" + std::to_string(people) + "</meeting>";
+  return meeting;
+}
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Fixture, "what an agent tells during a poll is not undone by the poll") {
+  view.put(with_people(row("math"), 1));
+  auto art = row("art");
+  art.epoch = 8;  // no two placements have the same
+  view.put(with_people(art, 1));
+  start_poll();
+  tell(with_people(row("math"), 2));
+  poll.meetings = {listed_with("math", 0), listed_with("art", 3)};
+  const auto result = plan();
+  REQUIRE(result.changed.size() == 1);  // what nobody told of is as the poll says
+  CHECK(result.changed[0].scoped_id == "moodle~art");
+  CHECK(result.lost.empty());
+  start_poll();
+  CHECK(plan().changed.size() == 2);  // the next poll may say what it likes
+}
+
+TEST_CASE_FIXTURE(Fixture, "somebody who came and went during a poll is not brought back by it") {
+  view.put(with_people(row("math"), 1));
+  start_poll();
+  tell(with_people(row("math"), 2));
+  tell(with_people(row("math"), 1));
+  poll.meetings = {listed_with("math", 2)};
+  CHECK(plan().changed.empty());
+}
+
+TEST_CASE_FIXTURE(Fixture, "a row that is put once more as it is does not stop a poll") {
+  view.put(with_people(row("math"), 1));
+  start_poll();
+  tell(with_people(row("math"), 1));
+  poll.meetings = {listed_with("math", 2)};
+  CHECK(plan().changed.size() == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a document that is read during a poll does not stop it") {
+  view.set_documents_read(false);
+  auto unread = with_people(row("math"), 1);
+  unread.document.clear();
+  view.put(unread);
+  start_poll();
+  view.put_document("moodle~math", 7, "<meeting>1</meeting>");
+  poll.meetings = {listed_with("math", 2)};
+  REQUIRE(plan().changed.size() == 1);
+  CHECK(plan().changed[0].replaced_document == "<meeting>1</meeting>");
+}
+
+TEST_CASE_FIXTURE(Fixture, "a meeting that was bound during a poll is left to the next one") {
+  start_poll();
+  tell(with_people(row("math"), 2));
+  poll.meetings = {listed_with("math", 1)};
+  CHECK(plan().changed.empty());
+  CHECK(plan().lost.empty());
+}
+
+TEST_CASE_FIXTURE(Fixture, "the store is told what the poll replaces") {
+  view.put(with_people(row("math"), 1));
+  start_poll();
+  poll.meetings = {listed_with("math", 2)};
+  SUBCASE("what is known") {
+    CHECK(plan().changed[0].replaced_document == "<meeting>1</meeting>");
+  }
+  SUBCASE("nothing, while documents are not read") {
+    view.set_documents_read(false);
+    auto other = row("art");
+    other.epoch = 8;
+    view.put(other);
+    start_poll();
+    poll.meetings = {listed_with("art", 2)};
+    REQUIRE(plan().changed.size() == 1);
+    CHECK_FALSE(plan().changed[0].replaced_document);
+  }
+  SUBCASE("what the same refresh binds, where the node has replaced the meeting") {
+    poll.meetings[0].internal_id = "math-second";
+    REQUIRE(plan().changed.size() == 1);
+    CHECK(plan().changed[0].replaced_document == "<meeting>2</meeting>");
+  }
+}
+
 // -- clocks ----------------------------------------------------------------------------------
 
 TEST_CASE_FIXTURE(Fixture, "a step of the wall clock neither expires a reservation nor keeps it") {

@@ -163,8 +163,8 @@ asio::awaitable<Plan> Refresher::plan(const Visit& visit, Now now) {
   const std::function<bool(std::string_view)> in_flight = [this](std::string_view id) {
     return in_flight_.contains(id);
   };
-  co_return make_plan({view_, visit.poll, tombstones, in_flight, now, options_.reservation_timeout,
-                       strays_of(visit)});
+  co_return make_plan({view_, visit.poll, polling_.at(visit.before.id).baseline, tombstones,
+                       in_flight, now, options_.reservation_timeout, strays_of(visit)});
 }
 
 asio::awaitable<void> Refresher::record_meetings(const Visit& visit, store::RefreshResult result) {
@@ -191,6 +191,7 @@ asio::awaitable<void> Refresher::record_meetings(const Visit& visit, store::Refr
   store::RefreshOutcome outcome;
   if (!is_quiet) outcome = co_await write(result, found.followed, now);
   auto parted = refused_by_store(result, outcome);
+  take_overtaken(before.id, outcome, parted);
   apply(result, std::move(outcome), now.wall);
   co_await feed::synchronize(store_, view_, std::move(parted));
   co_await release(std::move(found.expired));
@@ -209,6 +210,19 @@ asio::awaitable<store::RefreshOutcome> Refresher::write(
   fault_point("refresh/after-record");
   watched_[result.backend_id].written = now.steady;
   co_return outcome;
+}
+
+// What we wrote before others told of the same meetings, and hear of after them.
+void Refresher::take_overtaken(const std::string& backend_id, store::RefreshOutcome& outcome,
+                               std::vector<std::string>& overtaken) const {
+  const auto& baseline = polling_.at(backend_id).baseline;
+  std::erase_if(outcome.written, [&](const Meeting& meeting) {
+    const auto* row = view_.meeting(meeting.scoped_id);
+    if (row == nullptr || row->epoch() != meeting.epoch || !baseline.was_told_of(*row))
+      return false;
+    overtaken.push_back(meeting.scoped_id);
+    return true;
+  });
 }
 
 void Refresher::apply(const store::RefreshResult& result, store::RefreshOutcome outcome,

@@ -31,6 +31,7 @@ Refresher::Refresher(asio::io_context& loop, store::Executor& store, view::View&
       options_(std::move(options)),
       timer_(loop),
       random_(options_.seed),
+      watch_(view.watch_meetings([this](std::string_view scoped_id) { notice(scoped_id); })),
       look_out_(loop) {
   view_.remember_erasures();
 }
@@ -48,9 +49,8 @@ void Refresher::stop() {
 }
 
 void Refresher::poll_now(std::string_view backend_id) {
-  const auto found = watched_.find(backend_id);
-  if (found == watched_.end()) return;
-  found->second.due = {};
+  if (stopped_ || view_.backend(backend_id) == nullptr) return;
+  asked_.emplace(backend_id);
   timer_.cancel();
 }
 
@@ -86,9 +86,11 @@ void Refresher::look_around(SteadyTime now) {
     const bool held = leases_.holds(lease::refresh_of(backend.id));
     meet(backend.id, held);
     if (polling_.contains(backend.id)) continue;
+    const bool is_asked_for = asked_.contains(backend.id);
     auto found = watched_.find(backend.id);
     if (!held) {
       if (found != watched_.end()) watched_.erase(found);
+      if (is_asked_for) due.emplace_back(SteadyTime{}, backend.id);
       continue;
     }
     if (found == watched_.end()) {
@@ -99,6 +101,7 @@ void Refresher::look_around(SteadyTime now) {
       watched.forced = backend.forced_health;
       watched.due = {};
     }
+    if (is_asked_for) watched.due = {};
     if (watched.due <= now) due.emplace_back(watched.due, backend.id);
   }
   began_ = true;
@@ -125,18 +128,33 @@ Refresher::Watched Refresher::begin_to_watch(const Backend& backend, millisecond
   return watched;
 }
 
+bool Refresher::may_poll(const std::string& backend_id) const {
+  if (polling_.contains(backend_id)) return false;
+  if (asked_.contains(backend_id)) return view_.backend(backend_id) != nullptr;
+  return watched_.contains(backend_id) && leases_.holds(lease::refresh_of(backend_id));
+}
+
+void Refresher::notice(std::string_view scoped_id) {
+  if (polling_.empty()) return;
+  const auto* row = view_.meeting(scoped_id);
+  if (row == nullptr) return;
+  const auto polling = polling_.find(row->backend_id());
+  if (polling != polling_.end()) polling->second.baseline.notice(*row);
+}
+
 void Refresher::start_polls(SteadyTime now) {
   auto young = std::size_t(std::ranges::count_if(
-      polling_, [&](const auto& each) { return now - each.second < options_.young; }));
+      polling_, [&](const auto& each) { return now - each.second.since < options_.young; }));
   while (!waiting_.empty() && young < options_.young_polls) {
     const auto id = std::move(waiting_.front());
     waiting_.pop_front();
-    if (polling_.contains(id) || !watched_.contains(id)) continue;
-    if (!leases_.holds(lease::refresh_of(id))) continue;
+    if (!may_poll(id)) continue;
+    const auto watched = watched_.find(id);
     // The time 0 means at once: nobody had to wait.
-    const auto due = watched_[id].due;
+    const auto due = watched == watched_.end() ? SteadyTime{} : watched->second.due;
     statistics_.delay.observe(due == SteadyTime{} ? SteadyTime::duration{0} : now - due);
-    polling_.emplace(id, now);
+    polling_.emplace(id, Polling{now});
+    asked_.erase(id);
     new_.erase(id);
     ++young;
     asio::co_spawn(loop_, refresh(id), asio::detached);
@@ -168,7 +186,9 @@ asio::awaitable<void> Refresher::refresh_once(const std::string& backend_id) {
   if (entry == nullptr) co_return;
   const Backend before = entry->backend;
   auto target = node::target_of(before, entry->settings);
+  const bool is_ours = leases_.holds(lease::refresh_of(backend_id));
   Poll poll{backend_id, view_.version(), {}};
+  polling_.at(backend_id).baseline = Baseline(view_, backend_id);
   node::Call call;
   call.name = "getMeetings";
   call.is_poll = true;
@@ -184,7 +204,9 @@ asio::awaitable<void> Refresher::refresh_once(const std::string& backend_id) {
                             options_.thresholds.slow_after);
   statistics_.polls.add(contact.kind);
   note_reached(contact);
-  if (!result || !result->answer.success()) {
+  const bool is_answered = result && result->answer.success();
+  if (!is_answered && !is_ours) co_return;
+  if (!is_answered) {
     co_await record_failure(before, std::move(contact), started);
   } else {
     poll.meetings = result->answer.meetings();
@@ -217,6 +239,7 @@ asio::awaitable<void> Refresher::keep_house() {
   });
   const auto is_gone = [this](const auto& id) { return view_.backend(id) == nullptr; };
   std::erase_if(known_, is_gone);
+  std::erase_if(asked_, is_gone);
   std::erase_if(new_, is_gone);
   try {
     const auto now = options_.clock().wall;

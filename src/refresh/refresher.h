@@ -10,6 +10,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <random>
 #include <set>
@@ -54,7 +55,8 @@ class Refresher {
   // No new polls; running ones end by themselves.
   void stop();
   std::size_t running() const { return polling_.size() + (keeps_house_ ? 1 : 0); }
-  // The next poll of this backend is due at once, where it is ours.
+  // Polls this backend soon, at once where no poll of it is under way. Where the polls are another
+  // instance's, the one poll is ours all the same, but it counts only if the node answers.
   void poll_now(std::string_view backend_id);
 
   const RefreshStatistics& statistics() const { return statistics_; }
@@ -73,6 +75,11 @@ class Refresher {
     std::optional<Health> forced;  // as last noticed
     bool isolated = false;         // not given up because no other node is reached; said so
   };
+  // A poll that is under way.
+  struct Polling {
+    SteadyTime since{};
+    Baseline baseline = {};
+  };
   // A poll that was answered.
   struct Visit {
     Backend before;
@@ -89,6 +96,9 @@ class Refresher {
   void look_around(SteadyTime now);
   void meet(const std::string& backend_id, bool held);
   Watched begin_to_watch(const Backend& backend, milliseconds spread, SteadyTime now);
+  bool may_poll(const std::string& backend_id) const;
+  // Marks meetings that somebody else tells of while their node is polled.
+  void notice(std::string_view scoped_id);
   // Starts as many of the polls that are due as may be.
   void start_polls(SteadyTime now);
   Awaitable<void> refresh(std::string backend_id);
@@ -104,6 +114,8 @@ class Refresher {
                                          const std::vector<store::Store::BindRequest>& followed,
                                          Now now);
   void apply(const store::RefreshResult& result, store::RefreshOutcome outcome, WallTime now);
+  void take_overtaken(const std::string& backend_id, store::RefreshOutcome& outcome,
+                      std::vector<std::string>& overtaken) const;
   Awaitable<void> release(std::vector<Plan::Expired> expired);
   Awaitable<void> end_copies(const node::Target& target, std::vector<std::string> scoped_ids);
 
@@ -144,11 +156,13 @@ class Refresher {
   RefreshOptions options_;
   Timer timer_;
   std::minstd_rand random_;
-  std::map<std::string, Watched, std::less<>> watched_;     // by backend id
-  std::map<std::string, SteadyTime, std::less<>> polling_;  // by backend id: since when
-  std::deque<std::string> waiting_;                         // due, the longest first: backend ids
-  std::set<std::string, std::less<>> known_;                // backend ids seen so far
-  std::set<std::string, std::less<>> new_;  // of these, added while we ran and not polled yet
+  std::map<std::string, Watched, std::less<>> watched_;  // by backend id
+  std::map<std::string, Polling, std::less<>> polling_;  // by backend id
+  std::deque<std::string> waiting_;                      // due, the longest first: backend ids
+  std::set<std::string, std::less<>> asked_;             // for, by poll_now(): backend ids
+  std::shared_ptr<const void> watch_;
+  std::set<std::string, std::less<>> known_;  // backend ids seen so far
+  std::set<std::string, std::less<>> new_;    // of these, added while we ran and not polled yet
   bool began_ = false;
   SteadyTime began_at_{};
   std::optional<SteadyTime> reached_;  // when a node, any one, has spoken to us last

@@ -191,11 +191,96 @@ TEST_CASE_FIXTURE(Rig, "a poll that is asked for comes at once") {
   pass(milliseconds{0});
   CHECK(network.nodes["a"].polls == polls + 1);
   CHECK(network.nodes["b"].polls == others);
-  leases.lost.insert("refresh/a");
-  pass(seconds{1});
+}
+
+TEST_CASE_FIXTURE(Rig, "a poll that is asked for while another is under way comes after it") {
+  pass(seconds{20});
+  network.nodes["a"].takes = seconds{2};
   refresher->poll_now("a");
   pass(seconds{1});
+  const auto polls = network.nodes["a"].polls;
+  refresher->poll_now("a");
+  pass(milliseconds{900});
+  CHECK(network.nodes["a"].polls == polls);
+  pass(milliseconds{400});
   CHECK(network.nodes["a"].polls == polls + 1);
+  pass(seconds{3});
+  CHECK(network.nodes["a"].polls == polls + 1);
+}
+
+TEST_CASE_FIXTURE(Rig, "a poll is asked for where another instance polls: one, if it is answered") {
+  create("math", "a", "math-1");
+  leases.lost.insert("refresh/a");
+  pass(seconds{20});
+  const auto polls = network.nodes["a"].polls;
+  network.nodes["a"].meetings.clear();
+  refresher->poll_now("a");
+  pass(seconds{20});
+  CHECK(network.nodes["a"].polls == polls + 1);
+  CHECK_FALSE(row("math"));
+  CHECK(refresher->watched() == 1);
+
+  const auto before = stored();
+  network.nodes["a"].failure = ClientFailure::connect;
+  refresher->poll_now("a");
+  pass(seconds{20});
+  CHECK(network.nodes["a"].polls == polls + 2);
+  CHECK(stored().node_state == before.node_state);
+  CHECK(seen().node_state == before.node_state);
+}
+
+// What an agent tells is written with this, as events are.
+Meeting told(Rig& rig, std::string id, std::int64_t people) {
+  const auto rows = rig.executor.run_blocking([&](store::Store& store) {
+    return store.revise_meetings(
+        {"moodle~" + id},
+        [&](std::size_t, Meeting& meeting) {
+          meeting.counts.participants = people;
+          meeting.document = "<meeting>" + std::to_string(people) + "</meeting>";
+          return store::Revision::changed;
+        },
+        rig.clock().wall);
+  });
+  return rows.at(0).value();
+}
+
+TEST_CASE_FIXTURE(Rig,
+                  "an event that commits during a poll is not overwritten by its older answer") {
+  create("math", "a", "math-1");
+  pass(seconds{10});
+  REQUIRE(row("math")->counts.participants == 2);
+  network.nodes["a"].people = 3;
+  network.nodes["a"].takes = seconds{2};
+  const auto polls = network.nodes["a"].polls;
+  REQUIRE(pass_until([&] { return network.nodes["a"].polls > polls; }));
+  const auto event = told(*this, "math", 7);
+  SUBCASE("here") {
+    view.put(event);
+  }
+  SUBCASE("with another instance, of whose event we have not heard") {}
+  pass(milliseconds{2'500});
+  CHECK(row("math")->counts.participants == 7);
+  CHECK(view.meeting("moodle~math")->counts().participants == 7);
+  pass(seconds{10});  // the next poll is newer than the event
+  CHECK(row("math")->counts.participants == 3);
+  CHECK(view.meeting("moodle~math")->counts().participants == 3);
+}
+
+TEST_CASE_FIXTURE(Rig,
+                  "an event that commits after a poll's write, and is shown before it, stays") {
+  create("math", "a", "math-1");
+  pass(seconds{10});
+  network.nodes["a"].people = 3;
+  // The poll's answer is written, then an event; their results come the other way round.
+  after_store_call = [&] {
+    if (row("math")->counts.participants != 3) return;
+    after_store_call = nullptr;
+    view.put(told(*this, "math", 9));
+  };
+  REQUIRE(pass_until([&] { return !after_store_call; }));
+  pass(seconds{1});
+  CHECK(row("math")->counts.participants == 9);
+  CHECK(view.meeting("moodle~math")->counts().participants == 9);
 }
 
 TEST_CASE_FIXTURE(Rig, "a meeting replaced under its id is followed by the next poll, not lost") {

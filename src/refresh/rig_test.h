@@ -21,6 +21,7 @@ struct FakeNode {
   milliseconds takes{0};  // to answer, or to fail
   int status = 200;
   bool refuses_secret = false;
+  int people = 2;  // in each meeting
   int polls = 0;
   std::vector<std::string> ended;
 
@@ -28,8 +29,8 @@ struct FakeNode {
     std::string xml = "<response><returncode>SUCCESS</returncode><meetings>";
     for (const auto& [id, internal] : meetings) {
       xml += "<meeting><meetingID>" + id + "</meetingID><internalMeetingID>" + internal +
-             "</internalMeetingID><running>true</running><participantCount>2</participantCount>" +
-             "</meeting>";
+             "</internalMeetingID><running>true</running><participantCount>" +
+             std::to_string(people) + "</participantCount></meeting>";
     }
     return xml + "</meetings></response>";
   }
@@ -73,11 +74,13 @@ struct FakeNetwork : http::Sender {
 
 // Makes the calls on the loop's own thread, in no time, and counts them.
 struct CallsInLoop : store::Workers {
-  CallsInLoop(boost::asio::io_context& loop_, int& count_) : loop(loop_), count(count_) {}
+  CallsInLoop(boost::asio::io_context& loop_, int& count_, std::function<void()>& after_)
+      : loop(loop_), count(count_), after(after_) {}
   void submit(std::unique_ptr<Task> task) override {
     ++count;
-    boost::asio::post(loop, [task = std::move(task)]() mutable {
+    boost::asio::post(loop, [this, task = std::move(task)]() mutable {
       task->work();
+      if (const auto told = after) told();
       auto& done = *task;
       done.answer(std::move(task));
     });
@@ -85,6 +88,7 @@ struct CallsInLoop : store::Workers {
   void stop() override {}
   boost::asio::io_context& loop;
   int& count;
+  std::function<void()>& after;  // a call, before its result is known; may be empty
 };
 
 struct SomeLeases : lease::Leases {
@@ -223,8 +227,9 @@ struct Rig {
   Loop loop;
   FakeNetwork network{loop};
   int store_calls = 0;
+  std::function<void()> after_store_call;
   store::Executor executor{[] { return store::open_store("sqlite::memory:"); },
-                           std::make_unique<CallsInLoop>(loop, store_calls),
+                           std::make_unique<CallsInLoop>(loop, store_calls, after_store_call),
                            {},
                            [this] { return clock(); }};
   view::View view{[this] { return clock(); }};
