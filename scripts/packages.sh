@@ -4,7 +4,8 @@
 build_packages=(
   ca-certificates clang-19 libclang-rt-19-dev lld-19 libstdc++-12-dev cmake ninja-build python3
   libboost1.81-dev libboost-json1.81-dev libssl-dev libpq-dev libsqlite3-dev libpugixml-dev
-  libfmt-dev libcli11-dev libzstd-dev libhiredis-dev libyaml-cpp-dev prometheus-cpp-dev doctest-dev
+  libfmt-dev libcli11-dev libzstd-dev libjemalloc-dev libhiredis-dev
+  libyaml-cpp-dev prometheus-cpp-dev doctest-dev
 )
 test_packages=(
   ccache clang-format-19 llvm-19 postgresql-15 redis-server nginx python3-pytest openssl
