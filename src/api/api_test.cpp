@@ -120,6 +120,9 @@ TEST_CASE("migrate reports the schema before and after") {
   CHECK(first.status == 200);
   CHECK(first.at("/before") == 0);
   CHECK(first.at("/current").as_int64() > 0);
+  // The audit has it, in the transaction that made the audit.
+  CHECK(rig.call("GET", "/api/v1/audit?action=migrate").body.as_array().size() == 1);
+  CHECK(rig.call("GET", "/api/v1/audit").at("/0/before/schema_version").as_int64() == 0);
   const auto second = rig.call("POST", "/api/v1/ctrl/migrate");
   CHECK(second.at("/before") == first.at("/current"));
 }

@@ -94,9 +94,14 @@ std::expected<Backend, Problem> change_stored(store::Store& store, const std::st
       return refuse(409, "conflict", "another backend has this agent_ref already");
     }
   }
+  // Changing nothing takes the row's lock: what the audit calls before is what this change
+  // replaces.
+  const auto before = store.update_backend(id, {}, stored->updated_at);
+  if (!before) return std::unexpected(problem_of(before.error(), "backend"));
+  if (agent_ref && before->agent_ref != agent_ref) return refuse_unknown("backend");
   auto written = store.update_backend(id, patch, author.at);
   if (!written) return std::unexpected(problem_of(written.error(), "backend"));
-  store.record_audit(record_of(author, &*stored, &*written));
+  store.record_audit(record_of(author, &*before, &*written));
   return std::move(*written);
 }
 
@@ -193,7 +198,7 @@ boost::asio::awaitable<Answer> list_backends(Exchange& exchange) {
   const auto filter = read_filter(*filters);
 
   const WallTime now = exchange.now.wall;
-  std::unordered_map<std::string, placement::Candidate> candidates;
+  std::unordered_map<std::string_view, placement::Candidate> candidates;
   for (auto& candidate : exchange.view.candidates(exchange.now)) {
     candidates.emplace(candidate.backend_id, std::move(candidate));
   }

@@ -26,13 +26,17 @@ std::expected<Frontend, Problem> change_stored(store::Store& store, const std::s
   if (auto errors = check_merged_settings(*stored, patch); !errors.empty()) {
     return refuse_fields(std::move(errors));
   }
+  // Changing nothing takes the row's lock: what the audit calls before is what this change
+  // replaces.
+  const auto before = store.update_frontend(id, {}, stored->updated_at);
+  if (!before) return std::unexpected(problem_of(before.error(), "frontend"));
   auto written = store.update_frontend(id, patch, author.at);
   if (!written && written.error() == store::WriteError::in_use) {
     return refuse(409, "conflict",
                   "the key cannot change while the frontend has meetings; end them first");
   }
   if (!written) return std::unexpected(problem_of(written.error(), "frontend"));
-  store.record_audit(record_of(author, &*stored, &*written));
+  store.record_audit(record_of(author, &*before, &*written));
   return std::move(*written);
 }
 

@@ -136,6 +136,7 @@ json::object describe(const Route& route) {
     described["requestBody"] = content("application/xml", {{"type", "string"}});
   } else if (!route.body.empty()) {
     described["requestBody"] = content("application/json", reference_to(route.body));
+    if (route.operation != "heartbeat") described["requestBody"].get_object()["required"] = true;
   }
   return described;
 }

@@ -1,10 +1,23 @@
 #include "api/schema.h"
 
 #include <array>
+#include <initializer_list>
 #include <stdexcept>
 
 namespace b3::api {
 namespace {
+
+// What a POST asks for of the fields that a PATCH may leave out.
+template <std::size_t count>
+constexpr std::array<Field, count> requiring(std::array<Field, count> fields,
+                                             std::initializer_list<std::string_view> names,
+                                             std::string_view bbb = "") {
+  for (Field& field : fields) {
+    for (const auto name : names) field.required = field.required || field.name == name;
+    if (field.name == "bbb") field.type = bbb;
+  }
+  return fields;
+}
 
 constexpr std::array problem_fields{
     Field{"error", "text", "A stable code.", "", true},
@@ -56,6 +69,8 @@ constexpr std::array frontend_input_fields{
     Field{"created_at", "time", "Overlooked."},
     Field{"updated_at", "time", "Overlooked."},
 };
+constexpr auto new_frontend_bbb_fields = requiring(frontend_input_bbb_fields, {"key"});
+constexpr auto new_frontend_fields = requiring(frontend_input_fields, {"bbb"}, "NewFrontendBbb");
 constexpr std::array backend_bbb_fields{
     Field{"host", "text", "", "", true},
     Field{"secret", "text", "", "", true},
@@ -119,6 +134,8 @@ constexpr std::array backend_input_fields{
     Field{"forced_health", "text?", "In PATCH only; null: by evidence again.",
           "usable|avoided|given_up"},
 };
+constexpr auto new_backend_bbb_fields = requiring(backend_input_bbb_fields, {"host", "secret"});
+constexpr auto new_backend_fields = requiring(backend_input_fields, {"bbb"}, "NewBackendBbb");
 constexpr std::array counts_fields{
     Field{"participants", "integer", "", "", true}, Field{"moderators", "integer", "", "", true},
     Field{"listeners", "integer", "", "", true},    Field{"voices", "integer", "", "", true},
@@ -144,8 +161,8 @@ constexpr std::array meeting_fields{
     Field{"placement", "object?", "Of one meeting, for administrators."},
 };
 constexpr std::array command_input_fields{
-    Field{"action", "text", "", "end_all_meetings|drain|refresh"},
-    Field{"backend_id", "text"},
+    Field{"action", "text", "", "end_all_meetings|drain|refresh", true},
+    Field{"backend_id", "text", "This or backend is required."},
     Field{"backend", "text", "Its id or host, in place of backend_id."},
     Field{"parameters", "object"},
 };
@@ -200,15 +217,16 @@ constexpr std::array heartbeat_fields{
     Field{"interval_ms", "integer", "", "", true},
 };
 constexpr std::array rpc_input_fields{
-    Field{"action", "text"},
-    Field{"payload", "any", "An object, or a text that holds one, plain or base64."},
+    Field{"action", "text", "", "", true},
+    Field{"payload", "any", "An object, or a text that holds one, plain or base64.", "", true},
 };
 constexpr std::array rpc_answer_fields{
     Field{"status", "text", "", "ok", true},
     Field{"result", "any", "", "", true},
 };
 constexpr std::array recording_input_fields{
-    Field{"visibility", "text", "", "unpublished|published|protected|public|public_protected"},
+    Field{"visibility", "text", "", "unpublished|published|protected|public|public_protected",
+          true},
 };
 
 constexpr std::array all_schemas{
@@ -220,11 +238,15 @@ constexpr std::array all_schemas{
     Schema{"Frontend", frontend_fields, false},
     Schema{"FrontendInputBbb", frontend_input_bbb_fields, false},
     Schema{"FrontendInput", frontend_input_fields, false},
+    Schema{"NewFrontendBbb", new_frontend_bbb_fields, false},
+    Schema{"NewFrontend", new_frontend_fields, false},
     Schema{"BackendBbb", backend_bbb_fields, false},
     Schema{"Health", health_fields, false},
     Schema{"Backend", backend_fields, false},
     Schema{"BackendInputBbb", backend_input_bbb_fields, false},
     Schema{"BackendInput", backend_input_fields, false},
+    Schema{"NewBackendBbb", new_backend_bbb_fields, false},
+    Schema{"NewBackend", new_backend_fields, false},
     Schema{"Counts", counts_fields, false},
     Schema{"Meeting", meeting_fields, false},
     Schema{"CommandInput", command_input_fields, false},

@@ -15,7 +15,7 @@ struct Field {
   std::string_view type;
   std::string_view about = "";
   std::string_view choices = "";  // of a text: "a|b"
-  bool required = false;          // in an answer: always there
+  bool required = false;          // in an answer: always there; in a request: refused without
 };
 
 struct Schema {

@@ -65,6 +65,57 @@ TEST_CASE("what is shown may be sent back") {
   }
 }
 
+TEST_CASE("what a request must have it is refused without, and nothing else is required") {
+  Rig rig;
+  const auto backend_id = rig.add_backend("https://node1.example.org");
+  struct {
+    std::string_view schema;
+    std::string target;
+    std::string smallest;
+    std::string caller;
+    int status;  // of the smallest
+  } const requests[] = {
+      {"NewFrontend", "/api/v1/frontends", R"({"bbb":{"key":"math"}})", test::admin(), 201},
+      {"NewBackend", "/api/v1/backends", R"({"bbb":{"host":"https://n2","secret":"s"}})",
+       test::admin(), 201},
+      {"NewBackend", "/api/v1/backends", R"({"bbb":{"host":"https://n3","secret":"s"}})",
+       test::node("n3"), 201},
+      {"CommandInput", "/api/v1/commands",
+       R"({"action":"refresh","backend_id":")" + backend_id + "\"}", test::admin(), 202},
+      {"RpcInput", "/api/v1/agent/rpc", R"({"action":"batch","payload":{"calls":[]}})",
+       test::node("n3"), 200},
+  };
+  for (const auto& request : requests) {
+    CAPTURE(request.schema);
+    const auto smallest = json::parse(request.smallest).as_object();
+    for (const Field& field : schema(request.schema).fields) {
+      if (!field.required) continue;
+      REQUIRE(smallest.contains(field.name));
+      auto without = smallest;
+      without.erase(field.name);
+      CHECK(rig.call("POST", request.target, json::serialize(without), request.caller).status ==
+            400);
+      const auto* inner = smallest.at(field.name).if_object();
+      if (inner == nullptr || field.type == "any") continue;
+      for (const Field& part : schema(field.type).fields) {
+        if (!part.required) continue;
+        REQUIRE(inner->contains(part.name));
+        auto less = smallest;
+        less[field.name].get_object().erase(part.name);
+        CHECK(rig.call("POST", request.target, json::serialize(less), request.caller).status ==
+              400);
+      }
+    }
+    CHECK(rig.call("POST", request.target, request.smallest, request.caller).status ==
+          request.status);
+  }
+  const std::string recording = "/api/v1/recordings/" + std::string(40, 'a') + "-1700000000000";
+  CHECK(rig.call("PATCH", recording, "{}").status == 400);
+  CHECK(rig.call("PATCH", recording, R"({"visibility":"public"})").status == 501);
+  CHECK(rig.call("PATCH", "/api/v1/backends/" + backend_id, "{}").status == 200);
+  CHECK(rig.call("POST", "/api/v1/agent/heartbeat", "", test::node("n3")).status == 200);
+}
+
 TEST_CASE("the document describes every route once, and every reference leads somewhere") {
   Rig rig;
   const auto reply = rig.call("GET", "/api/v1/openapi.json", {}, "");  // no token

@@ -30,7 +30,8 @@ boost::asio::awaitable<Answer> show_status(Exchange& exchange) {
         co_await exchange.store.run([](store::Store& store) { return store.schema_version(); });
     database["ok"] = true;
   } catch (const store::StoreUnavailable& failure) {
-    log::warn("the database does not answer a status request", {{"error", failure.what()}});
+    log::warn("the database does not answer a status request",
+              {{"error", failure.what()}, {"request_id", exchange.request.id}});
   }
   json::object body{{"version", exchange.options.version},
                     {"build", exchange.options.build},
@@ -50,12 +51,16 @@ boost::asio::awaitable<Answer> show_status(Exchange& exchange) {
 }
 
 boost::asio::awaitable<Answer> migrate(Exchange& exchange) {
-  const auto status = co_await exchange.store.run(
-      [now = exchange.now.wall](store::Store& store) { return store.migrate(now); });
-  const auto record = record_of(author_of(exchange), "migrate", {"database", "", ""},
-                                json::object{{"schema_version", status.before}},
-                                json::object{{"schema_version", status.current}});
-  co_await exchange.store.run([&record](store::Store& store) { store.record_audit(record); });
+  const auto author = author_of(exchange);
+  const auto status = co_await exchange.store.run([&author](store::Store& store) {
+    return in_one_transaction(store, [&author](store::Store& inside) {
+      const auto migrated = inside.migrate(author.at);
+      inside.record_audit(record_of(author, "migrate", {"database", "", ""},
+                                    json::object{{"schema_version", migrated.before}},
+                                    json::object{{"schema_version", migrated.current}}));
+      return migrated;
+    });
+  });
   log::info("database migrated", {{"who", exchange.caller.subject},
                                   {"before", status.before},
                                   {"current", status.current},

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,6 +34,19 @@ struct MeetingEnd {
 };
 // {"meetings":[{"id","status","error"?}]}; failed when one of them did.
 Verdict verdict_of(const std::vector<MeetingEnd>& ends);
+
+// A meeting that is to be ended, as it was when the command was asked for: what has been created
+// under its id since then is not meant.
+struct PlannedEnd {
+  std::string scoped_id;
+  std::int64_t epoch = 0;
+  std::string internal_id;  // "" its create was not decided yet
+};
+// {"meetings":[{"id","status":"pending","epoch","internal_id"?}]}: the result of a command that has
+// not ended, kept with it for whoever takes it over.
+std::string plan_of(const std::vector<PlannedEnd>& meetings);
+// nullopt: there is no plan, as in commands that older programs have stored.
+std::optional<std::vector<PlannedEnd>> read_plan(std::string_view result_json);
 
 struct EndProgress {
   std::size_t total = 0;

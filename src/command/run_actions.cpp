@@ -15,7 +15,7 @@ namespace {
 // What the parallel enders of one command share; each keeps it alive.
 struct Ending {
   explicit Ending(asio::io_context& loop) : ended(loop) {}
-  std::vector<std::string> left;  // scoped ids
+  std::vector<PlannedEnd> left;
   std::vector<MeetingEnd> ends;
   EndProgress progress;
   std::size_t enders = 0;
@@ -30,19 +30,44 @@ constexpr auto long_time = std::chrono::hours(24);
 
 // -- end_all_meetings -----------------------------------------------------------------------------
 
+std::vector<PlannedEnd> Runner::meetings_to_end(const std::string& backend_id) const {
+  std::vector<PlannedEnd> meetings;
+  for (const auto* meeting : view_.meetings_of_backend(backend_id)) {
+    meetings.push_back(
+        {std::string(meeting->scoped_id()), meeting->epoch(), std::string(meeting->internal_id())});
+  }
+  return meetings;
+}
+
+// Over, elsewhere by now, or its id stands for another one.
+bool Runner::is_over(const std::string& backend_id, const PlannedEnd& planned) const {
+  const auto* meeting = view_.meeting(planned.scoped_id);
+  return meeting == nullptr || meeting->backend_id() != backend_id ||
+         meeting->epoch() != planned.epoch ||
+         (!planned.internal_id.empty() && meeting->internal_id() != planned.internal_id);
+}
+
+// Those that were there when it was asked for; who takes it over goes on with the same ones.
 asio::awaitable<Verdict> Runner::end_all_meetings(const store::CommandRow& command) {
   auto ending = std::make_shared<Ending>(loop_);
-  for (const auto* meeting : view_.meetings_of_backend(command.backend_id)) {
-    ending->left.emplace_back(meeting->scoped_id());
+  auto planned = read_plan(command.result_json);
+  if (!planned) planned = meetings_to_end(command.backend_id);
+  ending->progress.total = planned->size();
+  for (auto& meeting : *planned) {
+    if (is_over(command.backend_id, meeting)) {
+      ending->ends.push_back({std::move(meeting.scoped_id), ""});
+      ++ending->progress.done;
+    } else {
+      ending->left.push_back(std::move(meeting));
+    }
   }
-  ending->progress.total = ending->left.size();
   std::ranges::reverse(ending->left);  // taken from the back
 
   auto ender = [this, ending, command]() -> asio::awaitable<void> {
     while (!ending->left.empty() && ending->ours && !ending->failure && !stopped_) {
-      auto id = std::move(ending->left.back());
+      auto meeting = std::move(ending->left.back());
       ending->left.pop_back();
-      auto end = co_await end_meeting(command.backend_id, std::move(id));
+      auto end = co_await end_meeting(command, std::move(meeting));
       ++(end.error.empty() ? ending->progress.done : ending->progress.failed);
       ending->ends.push_back(std::move(end));
       if (!co_await report(command, to_json(ending->progress))) ending->ours = false;
@@ -61,19 +86,20 @@ asio::awaitable<Verdict> Runner::end_all_meetings(const store::CommandRow& comma
   }
   if (ending->failure) std::rethrow_exception(ending->failure);
   if (!ending->ours || !ending->left.empty()) co_return Verdict{};
+  // Reports of several enders may have overtaken each other.
+  if (!co_await report(command, to_json(ending->progress))) co_return Verdict{};
   std::ranges::sort(ending->ends, {}, &MeetingEnd::scoped_id);
   co_return verdict_of(ending->ends);
 }
 
 // The node first: a meeting that goes on there must not lose its row.
-asio::awaitable<MeetingEnd> Runner::end_meeting(std::string backend_id, std::string scoped_id) {
-  const auto* meeting = view_.meeting(scoped_id);
-  if (meeting == nullptr || meeting->backend_id() != backend_id) {
-    co_return MeetingEnd{std::move(scoped_id), ""};  // over, or elsewhere by now
-  }
-  const auto epoch = meeting->epoch();
-  const bool undecided = meeting->phase() == MeetingPhase::reserved;
-  auto error = co_await end_on_node(std::move(backend_id), scoped_id, undecided);
+asio::awaitable<MeetingEnd> Runner::end_meeting(const store::CommandRow& command,
+                                                PlannedEnd planned) {
+  auto scoped_id = planned.scoped_id;
+  if (is_over(command.backend_id, planned)) co_return MeetingEnd{std::move(scoped_id), ""};
+  const auto epoch = planned.epoch;
+  const bool undecided = view_.meeting(scoped_id)->phase() == MeetingPhase::reserved;
+  auto error = co_await end_on_node(command, scoped_id, undecided);
   if (!error.empty()) co_return MeetingEnd{std::move(scoped_id), std::move(error)};
 
   const auto gone = co_await store_.run([&, at = now()](store::Store& store) {
@@ -86,14 +112,15 @@ asio::awaitable<MeetingEnd> Runner::end_meeting(std::string backend_id, std::str
 }
 
 // What stands against forgetting the meeting; "" when the node has it no more.
-asio::awaitable<std::string> Runner::end_on_node(std::string backend_id, std::string scoped_id,
-                                                 bool undecided) {
-  const auto* backend = view_.backend(backend_id);
+asio::awaitable<std::string> Runner::end_on_node(const store::CommandRow& command,
+                                                 std::string scoped_id, bool undecided) {
+  const auto* backend = view_.backend(command.backend_id);
   if (backend == nullptr) co_return "the backend is gone";
   const auto target = node::target_of(backend->backend, backend->settings);
   node::Call call;
   call.name = "end";
   call.parameters.set("meetingID", scoped_id);
+  call.request_id = command.id;
   const auto result = co_await nodes_.call(target, std::move(call), options_.timeouts);
   if (!result) co_return result.error().detail;
   if (result->answer.success()) co_return "";
@@ -133,6 +160,7 @@ asio::awaitable<Verdict> Runner::refresh(const store::CommandRow& command) {
   const auto target = node::target_of(backend->backend, backend->settings);
   node::Call call;
   call.name = "getMeetings";
+  call.request_id = command.id;
   call.is_poll = true;
   const auto asked = options_.clock().steady;
   const auto result = co_await nodes_.call(target, std::move(call), options_.timeouts);

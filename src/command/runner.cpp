@@ -41,6 +41,9 @@ asio::awaitable<std::optional<store::CommandRow>> Runner::request(store::Command
                                                                   store::AuditRecord audit) {
   command.holder = instance_id_;
   command.state = store::CommandState::requested;
+  if (command.action == end_all_meetings_action) {
+    command.result_json = plan_of(meetings_to_end(command.backend_id));
+  }
   const auto backend = co_await store_.run([&](store::Store& db) {
     std::optional<Backend> found;
     db.in_transaction([&](store::Store& store) {

@@ -72,8 +72,11 @@ class Runner {
   Awaitable<void> run(std::string id, std::string expected_holder);
   Awaitable<Verdict> act(const store::CommandRow& command, Timer& timer);
   Awaitable<Verdict> end_all_meetings(const store::CommandRow& command);
-  Awaitable<MeetingEnd> end_meeting(std::string backend_id, std::string scoped_id);
-  Awaitable<std::string> end_on_node(std::string backend_id, std::string scoped_id, bool undecided);
+  std::vector<PlannedEnd> meetings_to_end(const std::string& backend_id) const;
+  bool is_over(const std::string& backend_id, const PlannedEnd& meeting) const;
+  Awaitable<MeetingEnd> end_meeting(const store::CommandRow& command, PlannedEnd meeting);
+  Awaitable<std::string> end_on_node(const store::CommandRow& command, std::string scoped_id,
+                                     bool undecided);
   Awaitable<Verdict> drain(const store::CommandRow& command, Timer& timer);
   Awaitable<Verdict> refresh(const store::CommandRow& command);
   // False: it is not ours any more.

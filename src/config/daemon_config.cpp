@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "config/config.h"
 #include "config/values.h"
 
@@ -15,6 +17,20 @@ std::vector<std::string> find_problems(const Environment& env, std::string_view 
   return problems;
 }
 
+// What an HTTP header cannot carry would let nobody in (RFC 9110 section 5.5).
+std::optional<std::string> problem_with_metrics_token(std::string_view token) {
+  const auto is_control = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
+  if (token != trim(token)) {
+    return "B3SCALE_METRICS_TOKEN: it begins or ends with a blank, which no request can carry; "
+           "remove it";
+  }
+  if (std::ranges::any_of(token, is_control)) {
+    return "B3SCALE_METRICS_TOKEN: it contains a control character, which no request can carry; "
+           "remove it";
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::string value_of(const Environment& env, std::string_view name) {
@@ -28,6 +44,9 @@ std::string value_of(const Environment& env, std::string_view name) {
 
 std::expected<DaemonConfig, std::vector<std::string>> read_daemon_config(const Environment& env) {
   auto problems = find_problems(env, "b3scaled");
+  if (auto problem = problem_with_metrics_token(value_of(env, "B3SCALE_METRICS_TOKEN"))) {
+    problems.push_back(std::move(*problem));
+  }
   if (!problems.empty()) return std::unexpected(std::move(problems));
 
   const auto text = [&env](std::string_view name) { return value_of(env, name); };

@@ -42,18 +42,30 @@ TEST_CASE("metrics: on the main address for everybody, unless said otherwise") {
   CHECK(config->metrics_token.empty());
   CHECK_FALSE(config->metrics_per_meeting);
   const auto other = read_daemon_config({{"B3SCALE_METRICS_LISTEN", "[::1]:9102"},
-                                         {"B3SCALE_METRICS_TOKEN", " open sesame "},
+                                         {"B3SCALE_METRICS_TOKEN", "open sesame"},
                                          {"B3SCALE_METRICS_PER_MEETING", "true"},
                                          {"B3SCALE_API_JWT_SECRET_PREVIOUS", "the old one"}});
   REQUIRE(other);
   CHECK(other->metrics_listen == "[::1]:9102");
-  CHECK(other->metrics_token == " open sesame ");
+  CHECK(other->metrics_token == "open sesame");
   CHECK(other->metrics_per_meeting);
   CHECK(other->api_jwt_secret_previous == "the old one");
   const auto wrong = read_daemon_config(
       {{"B3SCALE_METRICS_LISTEN", "everywhere"}, {"B3SCALE_METRICS_PER_MEETING", "some"}});
   REQUIRE_FALSE(wrong);
   CHECK(wrong.error().size() == 2);
+}
+
+TEST_CASE("a token for metrics that no request can carry is refused, and not repeated") {
+  for (const auto* token : {" sesame", "sesame ", "\tsesame", "sesame\n", " ",
+                            "ses\x01"
+                            "ame"}) {
+    const auto config = read_daemon_config({{"B3SCALE_METRICS_TOKEN", token}});
+    REQUIRE_FALSE(config);
+    REQUIRE(config.error().size() == 1);
+    CHECK(config.error()[0].starts_with("B3SCALE_METRICS_TOKEN: "));
+    CHECK_FALSE(config.error()[0].contains("ses"));
+  }
 }
 
 TEST_CASE("every variable reaches its field") {

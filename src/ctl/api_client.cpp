@@ -52,23 +52,6 @@ Failure unreachable(const std::string& url, const http::ClientError& error) {
 
 using Sent = std::expected<http::ClientResponse, http::ClientError>;
 
-// Starts the event loop for one request and ends with it.
-Sent send_blocking(http::ClientRequest request, const std::string& ca_file) {
-  asio::io_context loop;
-  http::Client client{loop, {.ca_file = ca_file, .user_agent = "b3scalectl/" B3_VERSION}};
-  std::optional<Sent> sent;
-  std::exception_ptr failure;
-  asio::co_spawn(loop, client.send(std::move(request)),
-                 [&](std::exception_ptr thrown, Sent result) {
-                   failure = thrown;
-                   sent = std::move(result);
-                   loop.stop();
-                 });
-  loop.run();
-  if (failure) std::rethrow_exception(failure);
-  return std::move(sent.value());
-}
-
 std::expected<http::ClientRequest, Failure> begin_request(const std::string& address,
                                                           std::string_view method,
                                                           const std::string& target) {
@@ -89,15 +72,44 @@ std::expected<http::ClientRequest, Failure> begin_request(const std::string& add
   return request;
 }
 
-std::expected<http::ClientResponse, Failure> send_to(http::ClientRequest request,
-                                                     const std::string& ca_file) {
-  const auto origin = request.url.origin();
-  auto sent = send_blocking(std::move(request), ca_file);
-  if (!sent) return std::unexpected(unreachable(origin, sent.error()));
-  return std::move(*sent);
-}
-
 }  // namespace
+
+struct HttpApi::Line {
+  explicit Line(std::string ca_file)
+      : client(loop, {.ca_file = std::move(ca_file), .user_agent = "b3scalectl/" B3_VERSION}) {}
+
+  // The event loop runs for one request and stands still until the next.
+  Sent send_blocking(http::ClientRequest request) {
+    std::optional<Sent> sent;
+    std::exception_ptr failure;
+    asio::co_spawn(loop, client.send(std::move(request)),
+                   [&](std::exception_ptr thrown, Sent result) {
+                     failure = thrown;
+                     sent = std::move(result);
+                     loop.stop();
+                   });
+    loop.restart();
+    loop.run();
+    if (failure) std::rethrow_exception(failure);
+    return std::move(sent.value());
+  }
+  std::expected<http::ClientResponse, Failure> send(http::ClientRequest request) {
+    const auto origin = request.url.origin();
+    auto sent = send_blocking(std::move(request));
+    if (!sent) return std::unexpected(unreachable(origin, sent.error()));
+    return std::move(*sent);
+  }
+
+  asio::io_context loop;
+  http::Client client;
+};
+
+HttpApi::HttpApi(std::string url, std::string token, std::string ca_file)
+    : url_(std::move(url)),
+      token_(std::move(token)),
+      line_(std::make_unique<Line>(std::move(ca_file))) {}
+
+HttpApi::~HttpApi() = default;
 
 std::expected<ApiAnswer, Failure> read_answer(int status, std::string_view body) {
   if (status == 204) return ApiAnswer{status, json::object{}};
@@ -131,7 +143,7 @@ std::expected<ApiAnswer, Failure> HttpApi::call(std::string_view method, const s
     request->headers.push_back({"Content-Type", "application/json"});
     request->body = json::serialize(*body);
   }
-  const auto answer = send_to(std::move(*request), ca_file_);
+  const auto answer = line_->send(std::move(*request));
   if (!answer) return std::unexpected(answer.error());
   return read_answer(answer->status, answer->body);
 }
@@ -140,7 +152,7 @@ std::expected<std::string, Failure> HttpApi::fetch(const std::string& target) {
   auto request = begin_request(url_, "GET", target);
   if (!request) return std::unexpected(std::move(request.error()));
   request->acts = true;
-  auto answer = send_to(std::move(*request), ca_file_);
+  auto answer = line_->send(std::move(*request));
   if (!answer) return std::unexpected(std::move(answer.error()));
   if (answer->status != 200) {
     return std::unexpected(Failure{fmt::format("b3scaled answered with HTTP {}", answer->status),

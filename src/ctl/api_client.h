@@ -3,6 +3,7 @@
 
 #include <boost/json.hpp>
 #include <expected>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,17 +32,19 @@ class Api {
 class HttpApi : public Api {
  public:
   // `url`: scheme, host, port and perhaps a path the API is mounted under. "" as token: none.
-  HttpApi(std::string url, std::string token, std::string ca_file)
-      : url_(std::move(url)), token_(std::move(token)), ca_file_(std::move(ca_file)) {}
+  HttpApi(std::string url, std::string token, std::string ca_file);
+  ~HttpApi() override;
 
   std::expected<ApiAnswer, Failure> call(std::string_view method, const std::string& target,
                                          const std::optional<boost::json::object>& body) override;
   std::expected<std::string, Failure> fetch(const std::string& target) override;
 
  private:
+  struct Line;  // an event loop that runs while a call does, and connections kept between them
+
   std::string url_;
   std::string token_;
-  std::string ca_file_;
+  std::unique_ptr<Line> line_;
 };
 
 // What an answer of the API means; pure.

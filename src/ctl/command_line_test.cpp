@@ -68,6 +68,10 @@ TEST_CASE("every command is understood") {
       {{"show", "commands", "--backend", "h"}, Action::show_commands},
       {{"show", "command", "c"}, Action::show_command},
       {{"show", "tokens"}, Action::show_tokens},
+      {{"show", "audit", "--offset", "50"}, Action::show_audit},
+      {{"show", "meetings", "--limit", "1000", "--offset", "0"}, Action::show_meetings},
+      {{"show", "backends", "--limit", "2"}, Action::show_backends},
+      {{"show", "frontends", "--offset", "2"}, Action::show_frontends},
       {{"create", "frontend", "k"}, Action::add_frontend},
       {{"create", "meeting", "m", "--frontend", "k", "-p", "a=b"}, Action::create_meeting},
       {{"set", "recording-visibility", "r", "published"}, Action::set_recording_visibility},
@@ -138,6 +142,10 @@ TEST_CASE("wrong usage ends with 2 and names the problem") {
            {"drain", "backend", "h", "--timeout", "soon"},
            {"--json", "--yaml", "show", "status"},
            {"show", "audit", "--limit", "0"},
+           {"show", "audit", "--limit", "1001"},
+           {"show", "meetings", "--limit", "0"},
+           {"show", "commands", "--offset", "-1"},
+           {"show", "backend", "h", "--limit", "1"},
            {"rm", "meeting", "a", "b"}}) {
     const auto invocation = parse(arguments);
     REQUIRE_FALSE(invocation);

@@ -42,6 +42,7 @@ Output show_meetings(const Context& context) {
     if (!frontend) return std::unexpected(frontend.error());
     query.add("frontend_id", field_text(*frontend, "id"));
   }
+  query.add_page(context.invocation);
   return show(context, "/api/v1/meetings" + query.text(), render_meetings);
 }
 
@@ -52,7 +53,14 @@ Output show_recordings(const Context& context) {
     if (!frontend) return std::unexpected(frontend.error());
     query.add("frontend_id", field_text(*frontend, "id"));
   }
+  query.add_page(context.invocation);
   return show(context, "/api/v1/recordings" + query.text(), render_recordings);
+}
+
+Output show_list(const Context& context, std::string target, Render render) {
+  QueryText query;
+  query.add_page(context.invocation);
+  return show(context, target + query.text(), render);
 }
 
 Output set_recording_visibility(const Context& context) {
@@ -266,17 +274,22 @@ void QueryText::add(std::string_view name, std::string_view value) {
   text_ += fmt::format("{}{}={}", text_.empty() ? "?" : "&", name, escape_for_url(value));
 }
 
+void QueryText::add_page(const Invocation& invocation) {
+  if (invocation.limit) add("limit", std::to_string(*invocation.limit));
+  if (invocation.offset) add("offset", std::to_string(*invocation.offset));
+}
+
 Output run_command(const Invocation& invocation, Api& api, const Style& style, Console& console) {
   const Context context{invocation, api, style, console};
   switch (invocation.action) {
     case Action::show_status:
       return show_status(context);
     case Action::show_frontends:
-      return show(context, "/api/v1/frontends", render_frontends);
+      return show_list(context, "/api/v1/frontends", render_frontends);
     case Action::show_frontend:
       return show_one(context, find_frontend, render_frontend);
     case Action::show_backends:
-      return show(context, "/api/v1/backends", render_backends);
+      return show_list(context, "/api/v1/backends", render_backends);
     case Action::show_backend:
       return show_one(context, find_backend, render_backend);
     case Action::show_meetings:
@@ -316,7 +329,7 @@ Output run_command(const Invocation& invocation, Api& api, const Style& style, C
     case Action::show_audit:
       return show_audit(context);
     case Action::show_tokens:
-      return show(context, "/api/v1/tokens", render_tokens);
+      return show_list(context, "/api/v1/tokens", render_tokens);
     case Action::revoke_token:
       return revoke_token(context);
     case Action::show_commands:

@@ -36,6 +36,8 @@ Output show(const Context& context, const std::string& target, Render render);
 class QueryText {
  public:
   void add(std::string_view name, std::string_view value);
+  // --limit and --offset, where they are given.
+  void add_page(const Invocation& invocation);
   const std::string& text() const { return text_; }
 
  private:

@@ -94,7 +94,10 @@ struct Invocation {
   std::optional<std::string> recorded_action;
   std::optional<std::string> object_id;
   std::optional<std::string> since;  // RFC 3339, or an age like "2h"
+
+  // The page of a list.
   std::optional<std::int64_t> limit;
+  std::optional<std::int64_t> offset;
 
   // Work that takes its time.
   bool wait = false;

@@ -42,7 +42,10 @@ std::string pairs_of(const json::value& value, std::string_view path) {
 
 // How far it is, or how it ended.
 std::string outcome_of(const json::value& command) {
-  if (const auto& meetings = field_elements(command, "result.meetings"); !meetings.empty()) {
+  const auto state = field_text(command, "state");
+  const bool has_ended = state == "success" || state == "error";
+  if (const auto& meetings = field_elements(command, "result.meetings");
+      has_ended && !meetings.empty()) {
     std::size_t failed = 0;
     for (const auto& meeting : meetings) failed += find_field(meeting, "error") ? 1 : 0;
     return failed == 0 ? fmt::format("{} meetings ended", meetings.size())
@@ -132,8 +135,11 @@ std::string render_ended(const json::value& command, const Style& style) {
   Table table{.headings = {"MEETING", "RESULT", "WHY"}, .rows = {}};
   for (const auto& meeting : field_elements(command, "result.meetings")) {
     const bool failed = find_field(meeting, "error") != nullptr;
+    const auto status = field_text(meeting, "status");
     table.rows.push_back({{field_text(meeting, "id")},
-                          {field_text(meeting, "status"), failed ? Tint::bad : Tint::good},
+                          {status, failed              ? Tint::bad
+                                   : status == "ended" ? Tint::good
+                                                       : Tint::warn},
                           {failed ? field_text(meeting, "error") : ""}});
   }
   return render(table, style.colour);

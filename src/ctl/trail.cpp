@@ -54,7 +54,8 @@ Output show_audit(const Context& context) {
   if (invocation.recorded_action) query.add("action", *invocation.recorded_action);
   if (invocation.object_id) query.add("object_id", *invocation.object_id);
   if (invocation.since) query.add("since", moment_of(*invocation.since, context.style.now));
-  query.add("limit", std::to_string(invocation.limit.value_or(usual_page)));
+  if (!invocation.limit) query.add("limit", std::to_string(usual_page));
+  query.add_page(invocation);
   return show(context, "/api/v1/audit" + query.text(), render_audit);
 }
 

@@ -212,6 +212,7 @@ Output show_commands(const Context& context) {
     query.add("backend_id", field_text(*backend, "id"));
   }
   if (context.invocation.state) query.add("state", *context.invocation.state);
+  query.add_page(context.invocation);
   return show(context, "/api/v1/commands" + query.text(), render_commands);
 }
 

@@ -188,6 +188,41 @@ TEST_CASE("the audit says what changed") {
   CHECK(output->find("https://n1 ") != std::string::npos);
 }
 
+TEST_CASE("lists are asked for page by page where that is wanted") {
+  struct {
+    Action action;
+    const char* target;
+  } const lists[] = {
+      {Action::show_audit, "/api/v1/audit?limit=7&offset=14"},
+      {Action::show_meetings, "/api/v1/meetings?limit=7&offset=14"},
+      {Action::show_backends, "/api/v1/backends?limit=7&offset=14"},
+      {Action::show_frontends, "/api/v1/frontends?limit=7&offset=14"},
+      {Action::show_commands, "/api/v1/commands?limit=7&offset=14"},
+      {Action::show_tokens, "/api/v1/tokens?limit=7&offset=14"},
+      {Action::show_recordings, "/api/v1/recordings?limit=7&offset=14"},
+  };
+  for (const auto& list : lists) {
+    Rig rig;
+    auto invocation = invoke(list.action);
+    invocation.limit = 7;
+    invocation.offset = 14;
+    rig.api.will_answer(200, "[]");
+    REQUIRE(rig.run(invocation));
+    CHECK(rig.api.calls[0].target == list.target);
+  }
+}
+
+TEST_CASE("a command under way does not claim that anything has ended") {
+  Rig rig;
+  rig.api.will_answer(200, R"([{"id":"1","action":"end_all_meetings","backend_host":"https://n1/",
+      "state":"running","progress":{"total":2,"done":1,"failed":0},
+      "result":{"meetings":[{"id":"a~1","status":"pending"},{"id":"a~2","status":"pending"}]}}])");
+  const auto output = rig.run(invoke(Action::show_commands));
+  REQUIRE(output);
+  CHECK(output->find("meetings ended") == std::string::npos);
+  CHECK(output->find("total: 2, done: 1, failed: 0") != std::string::npos);
+}
+
 TEST_CASE("watching redraws until somebody wants out, through failures") {
   Rig rig;
   rig.console.size = Console::Size{.columns = 60, .lines = 12};

@@ -21,6 +21,7 @@
 #include "base/memory.h"
 #include "base/timer.h"
 #include "daemon/metrics_page.h"
+#include "daemon/options.h"
 #include "daemon/site.h"
 #include "feed/documents.h"
 #include "feed/follower.h"
@@ -28,108 +29,38 @@
 #include "lease/keeper.h"
 #include "refresh/refresher.h"
 #include "store/listener.h"
-#include "token/retry.h"
-
-#ifndef B3_BUILD
-#define B3_BUILD "source"
-#endif
 
 namespace b3::daemon {
 namespace {
 
 namespace asio = boost::asio;
 
-// More connections than this never make a database of ours faster: the event loop hands it short
-// transactions one after the other.
-constexpr int most_workers = 16;
-
-int workers_of(const config::DaemonConfig& config) {
-  return std::min(config.db_pool_size, most_workers);
-}
-
-placement::Policy policy_of(const config::DaemonConfig& config) {
-  return placement::parse_policy(config.placement_policy)
-      .value_or(placement::Policy::expected_load);
-}
-
-store::MigrationStatus prepare(store::Executor& executor) {
+void migrate(store::Executor& executor) {
   const auto status =
       executor.run_blocking([](store::Store& store) { return store.migrate(read_clocks().wall); });
   if (status.before != status.current) {
     log::info("database migrated", {{"from", status.before}, {"to", status.current}});
   }
-  return status;
 }
 
-// Returns where the change feed was just before.
-store::FeedPosition load(store::Executor& executor, view::View& view) {
-  const auto position = executor.run_blocking([&view](store::Store& store) {
-    const auto from = store.feed_position();
-    view.load(store.list_frontends(), store.list_backends(), {});
-    store.visit_placements([&view](const Meeting& meeting) { view.load(meeting); });
-    return from;
+// What an instance starts from, besides its view.
+struct Start {
+  store::FeedPosition position;  // older than the view
+  std::vector<store::RevokedToken> revoked_tokens;
+};
+
+Start prepare(store::Executor& executor) {
+  migrate(executor);
+  return executor.run_blocking([](store::Store& store) {
+    return Start{store.feed_position(), store.list_revoked_tokens()};
   });
-  log::info("state loaded", {{"frontends", view.frontends().size()},
-                             {"backends", view.backends().size()},
-                             {"meetings", view.meeting_count()}});
+}
+
+// On a thread of the store's: the event loop leaves the view alone until this has returned.
+void load(store::Store& store, view::View& view) {
+  view.load(store.list_frontends(), store.list_backends(), {});
+  store.visit_placements([&view](const Meeting& meeting) { view.load(meeting); });
   return_free_memory();
-  return position;
-}
-
-gateway::GatewayOptions gateway_options(const config::DaemonConfig& config) {
-  gateway::GatewayOptions options;
-  options.shared_store = !store::is_sqlite_url(config.db_url);
-  options.policy = policy_of(config);
-  options.timeouts = {config.node_connect_timeout, config.node_response_timeout};
-  options.probe_timeouts.response =
-      std::min(options.probe_timeouts.response, config.node_response_timeout);
-  options.end_timeouts.response =
-      std::min(options.end_timeouts.response, config.node_response_timeout);
-  options.create_deadline =
-      std::min(options.create_deadline, config.reservation_timeout - milliseconds{1'000});
-  options.patience = std::min(options.patience, options.create_deadline / 2);
-  // Instances that share a secret understand each other's waiting pages.
-  options.retry_key =
-      token::retry_key(config.api_jwt_secret.empty() ? random_hex(32) : config.api_jwt_secret);
-  return options;
-}
-
-refresh::RefreshOptions refresh_options(const config::DaemonConfig& config) {
-  refresh::RefreshOptions options;
-  options.interval = config.refresh_interval;
-  options.timeouts = {config.node_connect_timeout, config.refresh_timeout};
-  options.reservation_timeout = config.reservation_timeout;
-  options.thresholds = {config.node_slow_after, config.node_avoid_after_failures,
-                        config.node_give_up_after, config.node_give_up_failures};
-  return options;
-}
-
-api::ApiOptions api_options(const config::DaemonConfig& config) {
-  api::ApiOptions options;
-  options.jwt_secret = config.api_jwt_secret;
-  options.previous_jwt_secret = config.api_jwt_secret_previous;
-  options.version = B3_VERSION;
-  options.build = B3_BUILD;
-  options.policy = policy_of(config);
-  return options;
-}
-
-MetricsOptions metrics_options(const config::DaemonConfig& config) {
-  MetricsOptions options;
-  options.token = config.metrics_token;
-  options.per_meeting = config.metrics_per_meeting;
-  options.version = B3_VERSION;
-  options.build = B3_BUILD;
-  options.database_workers = store::is_sqlite_url(config.db_url) ? 1 : workers_of(config);
-  return options;
-}
-
-// A few scrapers, no bodies.
-http::ServerLimits metrics_limits() {
-  http::ServerLimits limits;
-  limits.connections = 64;
-  limits.body_bytes = 64 * 1024;
-  return limits;
 }
 
 // A connection needs a descriptor, and a shell allows few. Without one, nodes can not be reached.
@@ -145,12 +76,6 @@ std::string host_name() {
   return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown";
 }
 
-store::ExecutorLimits executor_limits(const config::DaemonConfig& config) {
-  store::ExecutorLimits limits;
-  limits.announce = !config.db_listen_url.empty();
-  return limits;
-}
-
 // The periodic work of a cluster: every backend's refresh, and keeping house.
 std::vector<std::string> periodic_work(const view::View& view) {
   std::vector<std::string> names{std::string(lease::housekeeping)};
@@ -162,13 +87,13 @@ std::vector<std::string> periodic_work(const view::View& view) {
 class Daemon {
  public:
   Daemon(const config::DaemonConfig& config, store::Executor& executor, view::View& view,
-         store::FeedPosition position)
+         const Start& start)
       : config_(config),
         executor_(executor),
         view_(view),
         // An SQLite database has one instance.
         shared_(!store::is_sqlite_url(config.db_url)),
-        client_(loop_, {config.ca_file, 256, milliseconds{30'000}, "b3scale/" B3_VERSION}),
+        client_(loop_, {config.ca_file, 1'024, milliseconds{30'000}, "b3scale/" B3_VERSION}),
         nodes_(client_, {config.node_connect_timeout, config.node_response_timeout}),
         gateway_(executor, view, in_flight_, nodes_, gateway_options(config)),
         events_(loop_, executor, view,
@@ -179,12 +104,12 @@ class Daemon {
             [this] { return leases().holds(lease::housekeeping); }, runner_options()),
         revocations_(loop_, executor, [this] { return leases().holds(lease::housekeeping); }),
         api_(executor, view, events_, runner_, revocations_, api_options_here(config)),
-        site_(gateway_, api_, [&executor] { return executor.statistics().away; }),
+        site_(loop_, gateway_, api_, [&executor] { return executor.statistics().away; }),
         server_(loop_, site_),
         keeper_(loop_, executor, keeper_options(instance_id_),
                 [&view] { return periodic_work(view); }),
         refresher_(loop_, executor, view, in_flight_, nodes_, leases(), refresh_options(config)),
-        follower_(loop_, executor, view, in_flight_, position, {}),
+        follower_(loop_, executor, view, in_flight_, start.position, {}),
         metrics_page_({.view = view,
                        .gateway = gateway_,
                        .nodes = nodes_,
@@ -195,7 +120,9 @@ class Daemon {
                        .rest = site_.rest_statistics()},
                       metrics_options(config)),
         metrics_server_(loop_, metrics_page_, metrics_limits()),
-        signals_(loop_, SIGTERM, SIGINT) {}
+        signals_(loop_, SIGTERM, SIGINT) {
+    revocations_.load(start.revoked_tokens);
+  }
 
   // What was cut off at shutdown is destroyed while all it refers to still lives.
   ~Daemon() { loop_.abandon(); }
@@ -204,9 +131,22 @@ class Daemon {
 
   // `inherited_socket`: from the supervisor, if it holds one.
   void run(std::optional<int> inherited_socket) {
-    revocations_.load(
-        executor_.run_blocking([](store::Store& db) { return db.list_revoked_tokens(); }));
     listen(inherited_socket);
+    std::exception_ptr failure;
+    asio::co_spawn(loop_, open(), [this, &failure](std::exception_ptr thrown) {
+      failure = thrown;
+      if (failure) loop_.stop();
+    });
+    asio::co_spawn(loop_, stop_on_signal(), asio::detached);
+    loop_.run();
+    listener_.reset();  // may take as long as the resolver: not on the running loop
+    if (failure) std::rethrow_exception(failure);
+  }
+
+ private:
+  asio::awaitable<void> open() {
+    co_await load_view();
+    if (stopping_) co_return;
     serve_metrics();
     nodes_.on_open([this](std::string_view backend_id) { refresher_.poll_now(backend_id); });
     asio::co_spawn(loop_, tidy(), asio::detached);
@@ -219,13 +159,32 @@ class Daemon {
       follower_.start();
       start_listener();
     }
-    asio::co_spawn(loop_, stop_on_signal(), asio::detached);
+    site_.open();
     http::notify_supervisor("READY=1");
-    loop_.run();
-    listener_.reset();  // may take as long as the resolver: not on the running loop
   }
 
- private:
+  // The database was there a moment ago, so it is waited for.
+  asio::awaitable<void> load_view() {
+    while (!stopping_ && !co_await try_to_load()) {
+      Timer timer{loop_};
+      timer.expires_after(milliseconds{500});
+      co_await timer.wait();
+    }
+  }
+
+  asio::awaitable<bool> try_to_load() {
+    try {
+      co_await executor_.run([this](store::Store& store) { load(store, view_); });
+    } catch (const store::StoreUnavailable& failure) {
+      log::warn("the state could not be loaded, trying again", {{"error", failure.what()}});
+      co_return false;
+    }
+    log::info("state loaded", {{"frontends", view_.frontends().size()},
+                               {"backends", view_.backends().size()},
+                               {"meetings", view_.meeting_count()}});
+    co_return true;
+  }
+
   lease::Leases& leases() {
     if (shared_) return keeper_;
     return all_leases_;
@@ -305,6 +264,7 @@ class Daemon {
 
   asio::awaitable<void> stop_on_signal() {
     const auto signal = co_await signals_.async_wait(asio::use_awaitable);
+    stopping_ = true;
     log::info("stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
     // Whoever asks twice does not want to wait.
     auto deadline = read_clocks().steady + config_.shutdown_timeout;
@@ -360,6 +320,7 @@ class Daemon {
   MetricsPage metrics_page_;
   http::Server metrics_server_;  // listens only where metrics have an address of their own
   asio::signal_set signals_;
+  bool stopping_ = false;
   std::optional<store::Listener> listener_;  // its thread posts to the loop
 };
 
@@ -370,14 +331,13 @@ int serve(const config::DaemonConfig& config) {
   raise_descriptor_limit();
   const auto inherited_socket = http::inherited_socket();  // before there are threads
   store::Executor executor{config.db_url, workers_of(config), executor_limits(config)};
-  prepare(executor);
+  const auto start = prepare(executor);
   view::View view;
-  const auto position = load(executor, view);
   if (config.api_jwt_secret.empty()) {
     log::warn("the REST API is off: B3SCALE_API_JWT_SECRET is not set");
   }
   {
-    Daemon daemon{config, executor, view, position};
+    Daemon daemon{config, executor, view, start};
     // Workers answer into the daemon's loop, so they stop before it goes.
     const struct StopWorkers {
       store::Executor& workers;
@@ -391,7 +351,7 @@ int serve(const config::DaemonConfig& config) {
 
 int migrate(const config::DaemonConfig& config) {
   store::Executor executor{config.db_url, 1};
-  prepare(executor);
+  migrate(executor);
   return 0;
 }
 

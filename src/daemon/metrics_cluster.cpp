@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "daemon/metrics_host.h"
+#include "metrics/gauge_text.h"
 #include "placement/placement.h"
 
 namespace b3::daemon {
@@ -189,43 +190,40 @@ void collect_agents(Families& families, const view::View& view, Now now) {
   }
 }
 
-void collect_each_meeting(Families& families, const view::View& view,
-                          const std::vector<const view::MeetingEntry*>& meetings, Now now) {
-  auto people =
-      families.gauge("b3scale_single_meeting_attendees", "People in one meeting, by type.");
-  auto durations =
-      families.gauge("b3scale_single_meeting_duration_seconds", "Age of one running meeting.");
-  for (const auto* meeting : meetings) {
-    const auto* frontend = view.frontend(meeting->frontend_id());
-    const auto* backend = view.backend(meeting->backend_id());
-    const bool shown =
-        frontend != nullptr && backend != nullptr && meeting->phase() == MeetingPhase::bound;
-    if (!shown) continue;
-    const metrics::Label id{"meeting", meeting->scoped_id()};
-    const metrics::Label tenant{"frontend", frontend->frontend.key};
-    const metrics::Label node{"backend", backend->backend.host};
-    const auto counts = meeting->counts();
-    for (const auto& [kind, count] : kinds) {
-      people.add(double(counts.*count), {id, tenant, node, {"type", kind}});
-    }
-    if (meeting->running()) durations.add(age_of(*meeting, now), {id, tenant, node});
-  }
-}
-
 }  // namespace
 
 void collect_cluster(Families& families, const view::View& view, Now now,
                      const ClusterMetricsOptions& options) {
-  const auto meetings = view.meetings();
   Sums sums;
-  for (const auto* meeting : meetings) add(sums, *meeting, now);
+  view.visit_meetings([&](const view::MeetingEntry& meeting) { add(sums, meeting, now); });
   collect_totals(families, view, sums, now);
   collect_frontends(families, view, sums);
   collect_backend_meetings(families, view, sums);
   collect_placement(families, view, now, options);
   collect_backend_states(families, view, now);
   collect_agents(families, view, now);
-  if (options.per_meeting) collect_each_meeting(families, view, meetings, now);
+}
+
+std::string text_of_each_meeting(const view::View& view, Now now) {
+  metrics::GaugeText people{"b3scale_single_meeting_attendees", "People in one meeting, by type."};
+  metrics::GaugeText durations{"b3scale_single_meeting_duration_seconds",
+                               "Age of one running meeting."};
+  view.visit_meetings([&](const view::MeetingEntry& meeting) {
+    const auto* frontend = view.frontend(meeting.frontend_id());
+    const auto* backend = view.backend(meeting.backend_id());
+    const bool shown =
+        frontend != nullptr && backend != nullptr && meeting.phase() == MeetingPhase::bound;
+    if (!shown) return;
+    const auto labels = metrics::label_text({{"meeting", meeting.scoped_id()},
+                                             {"frontend", frontend->frontend.key},
+                                             {"backend", backend->backend.host}});
+    const auto counts = meeting.counts();
+    for (const auto& [kind, count] : kinds) {
+      people.add(labels, {"type", kind}, double(counts.*count));
+    }
+    if (meeting.running()) durations.add(labels, age_of(meeting, now));
+  });
+  return std::move(people).take() + std::move(durations).take();
 }
 
 }  // namespace b3::daemon

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 #include <string_view>
 
 #include "metrics/families.h"
@@ -13,12 +14,14 @@
 namespace b3::daemon {
 
 struct ClusterMetricsOptions {
-  bool per_meeting = false;
   // Do calls to this backend fail at once (node::Nodes::open())?
   std::function<bool(std::string_view backend_id)> circuit_open{};
 };
 
 void collect_cluster(metrics::Families& families, const view::View& view, Now now,
                      const ClusterMetricsOptions& options);
+
+// The series of each meeting, as text for metrics::expose(): thousands of them.
+std::string text_of_each_meeting(const view::View& view, Now now);
 
 }  // namespace b3::daemon

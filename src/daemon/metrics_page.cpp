@@ -49,7 +49,7 @@ bool MetricsPage::answer_now(const http::Request& request, http::Response& respo
                         {"Cache-Control", "no-store"},
                         {"Vary", "Accept"}};
     const auto began = std::chrono::steady_clock::now();
-    response.body = metrics::expose(format, collect());
+    response.body = metrics::expose(format, collect(), each_meeting());
     const auto took = std::chrono::steady_clock::now() - began;
     last_collection_seconds_ = std::chrono::duration<double>(took).count();
     ++collections_;
@@ -74,10 +74,9 @@ std::vector<prometheus::MetricFamily> MetricsPage::collect() {
   metrics::Families families;
   families.gauge("b3scale_build_info", "1 with the version of this program.")
       .add(1, {{"version", options_.version}, {"build", options_.build}});
-  collect_cluster(
-      families, view, now,
-      {.per_meeting = options_.per_meeting,
-       .circuit_open = [this](std::string_view id) { return sources_.nodes.open(id); }});
+  collect_cluster(families, view, now, {.circuit_open = [this](std::string_view id) {
+                    return sources_.nodes.open(id);
+                  }});
   collect_gateway(families, view, sources_.gateway.statistics());
   collect_nodes(families, view, sources_.nodes.statistics());
   collect_rest(families, sources_.rest);
@@ -92,6 +91,11 @@ std::vector<prometheus::MetricFamily> MetricsPage::collect() {
              "How long the event loop was busy with making it the last time.")
       .add(last_collection_seconds_);
   return std::move(families).take();
+}
+
+std::string MetricsPage::each_meeting() const {
+  return options_.per_meeting ? text_of_each_meeting(sources_.view, options_.clock())
+                              : std::string();
 }
 
 void MetricsPage::collect_server(metrics::Families& families) const {

@@ -53,6 +53,7 @@ class MetricsPage final : public http::Handler {
 
  private:
   std::vector<prometheus::MetricFamily> collect();
+  std::string each_meeting() const;
   void collect_database(metrics::Families& families) const;
   void collect_refresh(metrics::Families& families, SteadyTime now) const;
   void collect_server(metrics::Families& families) const;

@@ -1,5 +1,11 @@
 #include "daemon/site.h"
 
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "api/problem.h"
+#include "gateway/replies.h"
+
 namespace b3::daemon {
 namespace {
 
@@ -18,10 +24,54 @@ void write(http::Response& response, int status, std::string_view type, std::str
   response.body = body;
 }
 
+// A browser comes again by itself.
+constexpr std::string_view loading_page =
+    "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+    "<meta http-equiv=\"refresh\" content=\"2\"><title>One moment</title></head>\n"
+    "<body><p>One moment, please: this service has just been started.</p></body></html>\n";
+
+bool needs_view(std::string_view path) {
+  return gateway::Gateway::owns(path) || api::Api::owns(path) || path == MetricsPage::path;
+}
+
+http::Response still_loading(const http::Request& request) {
+  const auto path = request.path();
+  http::Response response;
+  if (api::Api::owns(path)) {
+    response = api::to_response({.status = 503,
+                                 .error = "loading",
+                                 .message = "b3scaled has just been started and is loading its "
+                                            "state; try again in a moment"},
+                                request.id);
+  } else if (path.ends_with("/join") || path.starts_with("/b3s/")) {
+    write(response, 503, "text/html; charset=utf-8", loading_page);
+  } else if (gateway::Gateway::owns(path)) {
+    response = gateway::refuse("notReady",
+                               "The service has just been started and is loading its state. Try "
+                               "again in a moment.");
+  } else {
+    write(response, 503, "text/plain; charset=utf-8", "loading\n");
+  }
+  response.headers.push_back({"Retry-After", "1"});
+  return response;
+}
+
 }  // namespace
+
+void Site::open() {
+  open_ = true;
+  opening_.cancel();
+}
+
+boost::asio::awaitable<void> Site::opened() {
+  if (open_) co_return;
+  boost::system::error_code ignored;
+  co_await opening_.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, ignored));
+}
 
 bool Site::answer_now(const http::Request& request, http::Response& response) {
   const auto path = request.path();
+  if (!open_ && needs_view(path)) return false;
   if (gateway::Gateway::owns(path)) return gateway_.answer_now(request, response);
   if (api::Api::owns(path)) return false;
   if (path == MetricsPage::path && metrics_page_ != nullptr) {
@@ -41,6 +91,11 @@ bool Site::answer_now(const http::Request& request, http::Response& response) {
 
 // Without its database an instance still serves reads and joins from memory, so it stays ready.
 void Site::answer_readiness(const http::Request& request, http::Response& response) const {
+  if (!open_ && request.path() == "/ready") {
+    write(response, 503, "application/json", R"({"status":"loading","problems":["state"]})");
+    response.headers.push_back({"Retry-After", "1"});
+    return;
+  }
   const bool degraded = request.path() == "/ready" && database_away_();
   const auto* accept = request.header("Accept");
   if (accept && accept->contains("application/json")) {
@@ -53,8 +108,18 @@ void Site::answer_readiness(const http::Request& request, http::Response& respon
 
 boost::asio::awaitable<http::Response> Site::answer(const http::Request& request,
                                                     http::BodyReader& body) {
+  if (!open_) return answer_late(request, body);
   if (api::Api::owns(request.path())) return answer_api(request, body);
   return gateway_.answer(request, body);
+}
+
+boost::asio::awaitable<http::Response> Site::answer_late(const http::Request& request,
+                                                         http::BodyReader& body) {
+  co_await opened();
+  if (!open_) co_return still_loading(request);
+  http::Response response;
+  if (answer_now(request, response)) co_return response;
+  co_return co_await answer(request, body);
 }
 
 boost::asio::awaitable<http::Response> Site::answer_api(const http::Request& request,

@@ -8,6 +8,8 @@
 #include <iterator>
 #include <optional>
 
+#include "metrics/text.h"
+
 namespace b3::metrics {
 namespace {
 
@@ -59,32 +61,6 @@ MediaRange parse_range(std::string_view text) {
     }
   }
   return range;
-}
-
-void append_escaped(std::string& out, std::string_view text) {
-  for (const char c : text) {
-    if (c == '\\') {
-      out += "\\\\";
-    } else if (c == '"') {
-      out += "\\\"";
-    } else if (c == '\n') {
-      out += "\\n";
-    } else {
-      out += c;
-    }
-  }
-}
-
-void append_number(std::string& out, double value) {
-  if (std::isnan(value)) {
-    out += "NaN";
-  } else if (std::isinf(value)) {
-    out += value > 0 ? "+Inf" : "-Inf";
-  } else if (value == std::floor(value) && std::abs(value) < 1e15) {
-    fmt::format_to(std::back_inserter(out), "{}", std::int64_t(value));
-  } else {
-    fmt::format_to(std::back_inserter(out), "{}", value);
-  }
 }
 
 // Canonical: 1.0 for one.
@@ -179,13 +155,15 @@ std::string_view content_type(ExpositionFormat format) {
              : "text/plain; version=0.0.4; charset=utf-8";
 }
 
-std::string expose(ExpositionFormat format, const std::vector<prometheus::MetricFamily>& families) {
+std::string expose(ExpositionFormat format, const std::vector<prometheus::MetricFamily>& families,
+                   std::string_view more) {
   if (format == ExpositionFormat::text) {
-    return prometheus::TextSerializer{}.prometheus::Serializer::Serialize(families);
+    auto text = prometheus::TextSerializer{}.prometheus::Serializer::Serialize(families);
+    return text.append(more);
   }
   std::string out;
   for (const auto& family : families) append_family(out, family);
-  out += "# EOF\n";
+  out.append(more).append("# EOF\n");
   return out;
 }
 

@@ -19,6 +19,8 @@ enum class ExpositionFormat { text, open_metrics };
 ExpositionFormat choose_format(std::string_view accept);
 std::string_view content_type(ExpositionFormat format);
 
-std::string expose(ExpositionFormat format, const std::vector<prometheus::MetricFamily>& families);
+// `more`: families that are text already (gauge_text.h).
+std::string expose(ExpositionFormat format, const std::vector<prometheus::MetricFamily>& families,
+                   std::string_view more = "");
 
 }  // namespace b3::metrics

@@ -2,24 +2,14 @@
 
 #include <limits>
 
-#include "base/encoding.h"
-#include "base/utf8.h"
+#include "metrics/text.h"
 
 namespace b3::metrics {
-namespace {
-
-// Both formats are UTF-8.
-std::string label_text(std::string_view value) {
-  return is_valid_utf8(value) ? std::string(value) : to_xml_text(value);
-}
-
-}  // namespace
-
 prometheus::ClientMetric& Families::Family::next(Labels labels) {
   auto& metric = owner_->families_[at_].metric.emplace_back();
   metric.label.reserve(labels.size());
   for (const auto& [name, value] : labels) {
-    metric.label.push_back({std::string(name), label_text(value)});
+    metric.label.push_back({std::string(name), valid_text(value)});
   }
   return metric;
 }

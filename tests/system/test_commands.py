@@ -4,11 +4,15 @@ import pytest
 from b3cluster import wait_until
 
 
-def begin(cluster, action, backend):
-    status, command = cluster.admin.request("POST", "/commands",
-                                            {"action": action, "backend_id": backend["id"]})
+def begin_at(admin, action, backend):
+    status, command = admin.request("POST", "/commands",
+                                    {"action": action, "backend_id": backend["id"]})
     assert status == 202, command
     return command["id"]
+
+
+def begin(cluster, action, backend):
+    return begin_at(cluster.admin, action, backend)
 
 
 def ended(cluster, command_id, seconds=20):

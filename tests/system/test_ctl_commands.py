@@ -63,6 +63,12 @@ def test_the_audit_names_who_and_what(ctl, cluster):  # noqa: F811
     assert "moodle" in shown and "secret" in shown and "eu" in shown
     assert "hush" not in shown + json.dumps(records)
     assert len(ctl.json("show", "audit", "--limit", "1")) == 1
+    everything = ctl.json("show", "audit")
+    assert ctl.json("show", "audit", "--limit", "1", "--offset", "1") == everything[1:2]
+    assert ctl.json("show", "audit", "--offset", str(len(everything))) == []
+    backends = [backend["id"] for backend in ctl.json("show", "backends")]
+    assert [backend["id"] for backend in
+            ctl.json("show", "backends", "--limit", "1", "--offset", "1")] == backends[1:2]
     assert ctl.json("show", "audit", "--subject", "nobody") == []
 
 

@@ -6,6 +6,7 @@ import time
 
 from b3cluster import fetch, text_of, wait_until
 from conftest import ROOT
+from test_daemon import run
 
 SAMPLE = re.compile(r'^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)$')
 LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\["\\n])*)"(?:,|$)')
@@ -124,6 +125,23 @@ def test_promtool_has_nothing_to_say_with_series_per_meeting(start_cluster):
         "math~one", "math~two", "arts~one"}
     assert len(page.all("b3scale_single_meeting_duration_seconds")) == 1
     check_with_promtool(page.text)
+
+
+def test_the_series_of_meetings_are_the_same_in_openmetrics(start_cluster):
+    cluster = start_cluster(settings={"B3SCALE_METRICS_PER_MEETING": "true"})
+    fill(cluster)
+    page = scrape(cluster, Accept="application/openmetrics-text;version=1.0.0")
+    assert page.text.endswith("\n# EOF\n")
+    assert page.labels("b3scale_single_meeting_attendees", "meeting") == {
+        "math~one", "math~two", "arts~one"}
+
+
+def test_a_token_that_nobody_can_send_stops_the_start(binaries):
+    for token in (" sesame", "sesame\t", "ses\x01ame"):
+        done = run(binaries, "--check-config", B3SCALE_METRICS_TOKEN=token)
+        assert done.returncode == 2 and "B3SCALE_METRICS_TOKEN" in done.stderr
+        assert "ses" not in done.stderr
+    assert run(binaries, "--check-config", B3SCALE_METRICS_TOKEN="open sesame").returncode == 0
 
 
 def test_no_series_per_meeting_unless_asked_for(cluster):
