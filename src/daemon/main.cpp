@@ -15,7 +15,7 @@
 // seconds a meeting takes a third more memory.
 extern "C" {
 extern const char* malloc_conf;
-const char* malloc_conf = "narenas:1,dirty_decay_ms:100,muzzy_decay_ms:0,background_thread:true";
+const char* malloc_conf = "narenas:1,dirty_decay_ms:100,muzzy_decay_ms:0";
 }
 #endif
 
