@@ -21,6 +21,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 from b3cluster import (AdminApi, ClusterError, Daemon, Process, Simulator,  # noqa: E402
                        Tenant, access_token, signed_query, wait_until)
 
+Process.look_every = 0.05  # b3scaled has a line for each create
 CONNECTIONS = (64, 512)
 SERVER_PROCESSOR = 0
 LOAD_PROCESSOR = 1
