@@ -1,11 +1,14 @@
 // What a poll has found, brought into store and view.
 #include <algorithm>
+#include <iterator>
+#include <optional>
 #include <unordered_set>
 #include <utility>
 
 #include "base/fault_point.h"
 #include "base/log.h"
 #include "feed/synchronize.h"
+#include "refresh/portions.h"
 #include "refresh/refresher.h"
 
 namespace b3::refresh {
@@ -16,6 +19,9 @@ namespace asio = boost::asio;
 // How often the observed columns of a backend are written when nothing but latency and the time
 // of the last success changed.
 constexpr seconds quiet_write_interval{30};
+
+// What is no larger waits for no turn.
+constexpr std::size_t few_rows = 32;
 
 void set_standing(store::RefreshResult& result, health::Standing standing) {
   result.health = standing.health;
@@ -201,13 +207,23 @@ asio::awaitable<void> Refresher::record_meetings(const Visit& visit, store::Refr
 asio::awaitable<store::RefreshOutcome> Refresher::write(
     const store::RefreshResult& result, const std::vector<store::Store::BindRequest>& followed,
     Now now) {
+  std::optional<Turns::Turn> turn;
+  if (count_of_rows(result) > few_rows) turn.emplace(co_await bulk_turns_.take());
   watched_[result.backend_id].written = {};  // should it fail
-  fault_point("refresh/before-record");
-  auto outcome = co_await store_.run([&](store::Store& store) {
-    if (!followed.empty()) store.bind_all(followed, now.wall);
-    return store.record_refresh(result, now.wall);
-  });
-  fault_point("refresh/after-record");
+  store::RefreshOutcome outcome;
+  bool first = true;
+  const auto portions = in_portions(result);
+  for (const auto& portion : portions) {
+    fault_point("refresh/before-record");
+    auto part = co_await store_.run([&](store::Store& store) {
+      if (first && !followed.empty()) store.bind_all(followed, now.wall);
+      return store.record_refresh(portion, now.wall);
+    });
+    fault_point("refresh/after-record");
+    first = false;
+    std::ranges::move(part.written, std::back_inserter(outcome.written));
+    std::ranges::move(part.removed, std::back_inserter(outcome.removed));
+  }
   watched_[result.backend_id].written = now.steady;
   co_return outcome;
 }

@@ -18,6 +18,7 @@
 #include <string_view>
 
 #include "base/timer.h"
+#include "base/turns.h"
 #include "health/health.h"
 #include "lease/leases.h"
 #include "node/node.h"
@@ -42,6 +43,9 @@ struct RefreshOptions {
   milliseconds young{1'000};
   std::function<Now()> clock = read_clocks;
   std::uint32_t seed = std::random_device{}();  // of all that is random
+  // Polls of many meetings that are written at the same time: what they cost the database, creates
+  // wait for.
+  int bulk_writes = 2;
 };
 
 class Refresher {
@@ -155,6 +159,7 @@ class Refresher {
   lease::Leases& leases_;
   RefreshOptions options_;
   Timer timer_;
+  Turns bulk_turns_{options_.bulk_writes};
   std::minstd_rand random_;
   std::map<std::string, Watched, std::less<>> watched_;  // by backend id
   std::map<std::string, Polling, std::less<>> polling_;  // by backend id

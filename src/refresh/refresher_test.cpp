@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "refresh/rig_test.h"
@@ -50,6 +52,28 @@ TEST_CASE_FIXTURE(Rig, "error pages in place of BBB give a node up, silence and 
     pass(seconds{1'000});
     CHECK(is_health(Health::avoided));
   }
+}
+
+TEST_CASE_FIXTURE(Rig, "nodes with more meetings than one transaction writes are recorded whole") {
+  constexpr int many = 300;
+  for (const auto* node : {"a", "b"}) {
+    for (int i = 0; i < many; ++i) {
+      const auto id = fmt::format("moodle~{}-{}", node, i);
+      network.nodes[node].meetings[id] = id + "-run";
+    }
+  }
+  const auto count = [&] {
+    return executor.run_blocking([](store::Store& store) { return store.list_meetings().size(); });
+  };
+  REQUIRE(pass_until([&] { return view.meetings_of_backend("b").size() == many; }));
+  REQUIRE(pass_until([&] { return view.meetings_of_backend("a").size() == many; }));
+  CHECK(count() == 2 * many);
+  CHECK(stored().meetings_count == many);
+
+  network.nodes["a"].meetings.clear();
+  REQUIRE(pass_until([&] { return view.meetings_of_backend("a").empty(); }));
+  CHECK(count() == many);
+  CHECK(view.meetings_of_backend("b").size() == many);
 }
 
 TEST_CASE_FIXTURE(Rig, "steps of the wall clock neither hasten giving up nor put it off") {
