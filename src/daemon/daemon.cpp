@@ -281,7 +281,7 @@ class Daemon {
     asio::co_spawn(loop_, hand_back(), [&](std::exception_ptr) { handed_back = true; });
     asio::steady_timer timer{loop_};
     while (server_.running_requests() > 0 || server_.open_connections() > 0 ||
-           refresher_.running() > 0 || !handed_back) {
+           refresher_.running() > 0 || gateway_.unwritten() > 0 || !handed_back) {
       if (read_clocks().steady >= deadline) {
         log::warn("stopping with work unfinished",
                   {{"requests", server_.running_requests()}, {"polls", refresher_.running()}});

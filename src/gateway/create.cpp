@@ -1,5 +1,7 @@
 #include "gateway/create.h"
 
+#include <boost/asio/this_coro.hpp>
+
 #include "base/fault_point.h"
 #include "base/log.h"
 #include "bbb/meeting_id.h"
@@ -68,7 +70,8 @@ boost::asio::awaitable<http::Response> Creation::run() {
     while (!out_of_time()) {
       const auto* entry = view.meeting(scoped_id_);
       if (entry != nullptr && entry->frontend_id() != call_.frontend_id) break;
-      const bool undecided = entry == nullptr || entry->phase() == MeetingPhase::reserved;
+      const bool undecided = entry == nullptr || entry->phase() == MeetingPhase::reserved ||
+                             gateway_.unwritten_.contains(scoped_id_);
       if (undecided && gateway_.in_flight_.contains(scoped_id_)) {
         co_await gateway_.waiters_.wait(scoped_id_, deadline_);
         continue;
@@ -116,6 +119,12 @@ bool Creation::is_surely_ours() const {
   const auto& options = gateway_.options_;
   return reserved_here_ &&
          (!options.shared_store || options.clock().steady - reserved_at_ < options.patience);
+}
+
+// Not where it was ended here meanwhile.
+bool Creation::is_in_view(const Meeting& reservation) const {
+  const auto* entry = gateway_.view_.meeting(scoped_id_);
+  return entry != nullptr && entry->epoch() == reservation.epoch;
 }
 
 placement::Ranking Creation::rank() const {
@@ -205,7 +214,11 @@ boost::asio::awaitable<std::optional<http::Response>> Creation::place(Meeting re
     gateway_.statistics_.attempts.add(outcome_label(attempt));
     switch (attempt) {
       case Attempt::created:
-        co_return answer_for(co_await bind(reservation, *target));
+        if (node_has_it_ || !is_surely_ours() || !is_in_view(reservation)) {
+          co_return answer_for(co_await bind(reservation, *target));
+        }
+        bind_later(reservation, *target, co_await boost::asio::this_coro::executor);
+        co_return xml_response(std::move(answer_));
       case Attempt::refused:
         // A node that holds the id keeps the reservation: refresh binds or expires it.
         if (!node_has_it_) co_await release(reservation);
@@ -328,73 +341,6 @@ std::optional<http::Response> Creation::answer_for(Bound bound) {
   return internal_failure(
       bound == Bound::gone ? "The meeting was ended while it was being created." : not_created,
       request_.id);
-}
-
-boost::asio::awaitable<Bound> Creation::bind(const Meeting& row, const node::Target& target) {
-  binding_.replaces = row.internal_id;
-  const auto now = gateway_.options_.clock().wall;
-  fault_point("create/before-bind");
-  try {
-    auto bound = co_await gateway_.writes_.bind(scoped_id_, row.epoch, binding_, now);
-    fault_point("create/after-bind");
-    if (bound) {
-      log::info("meeting created", {{"request_id", request_.id},
-                                    {"meeting_id", scoped_id_},
-                                    {"internal_id", binding_.internal_id},
-                                    {"backend_id", target.backend_id}});
-      gateway_.view_.put(std::move(*bound));
-      co_return Bound::done;
-    }
-  } catch (const store::StoreUnavailable& error) {
-    // What is known of a row of somebody else may be out of date: then this is a second meeting.
-    if (!is_surely_ours()) throw;
-    // The reservation is durable and names this node: refresh binds it when the store is back.
-    log::warn("meeting created, binding postponed",
-              {{"request_id", request_.id}, {"reason", error.what()}});
-    Meeting assumed = row;
-    assumed.phase = MeetingPhase::bound;
-    assumed.internal_id = binding_.internal_id;
-    assumed.document = binding_.document;
-    assumed.bound_at = now;
-    gateway_.view_.put(std::move(assumed));
-    co_return Bound::done;
-  }
-  co_await feed::synchronize(gateway_.store_, gateway_.view_, {scoped_id_});
-  const auto* row_now = gateway_.view_.meeting(scoped_id_);
-  if (row_now == nullptr || row_now->backend_id() != target.backend_id) {
-    // The id was ended or moved while the node was creating it, or its node had lost it. Where it
-    // was known before, creating it again is what was asked for.
-    const bool worth_a_look = row_now != nullptr || row.phase == MeetingPhase::bound;
-    co_await end_copy(target);
-    co_return worth_a_look ? Bound::again : Bound::gone;
-  }
-  // A reservation that stands, and still was not bound: the node has offered what was ended while
-  // it was away. A bound row is another one's, and not ours to end.
-  const bool ended_before =
-      row_now->phase() == MeetingPhase::reserved && row_now->epoch() == row.epoch;
-  if (ended_before) co_await end_copy(target);
-  co_return Bound::again;
-}
-
-boost::asio::awaitable<void> Creation::end_copy(const node::Target& target) {
-  const store::Tombstone tombstone{binding_.internal_id, scoped_id_, target.backend_id,
-                                   gateway_.options_.clock().wall};
-  const auto row = co_await gateway_.store_.run(
-      [&](store::Store& store) { return store.bury_unless_named(tombstone); });
-  // Somebody may have created the id again, on this very node.
-  const bool lives =
-      row && (row->internal_id == tombstone.internal_id ||
-              (row->backend_id == target.backend_id && row->phase == MeetingPhase::bound));
-  if (lives) co_return;
-  bbb::Parameters parameters;
-  parameters.set("meetingID", scoped_id_);
-  const auto ended =
-      co_await gateway_.nodes_.call(target, {"end", std::move(parameters), {}, {}, request_.id, {}},
-                                    gateway_.options_.end_timeouts);
-  log::warn("what a node has created is over, ending it there",
-            {{"request_id", request_.id},
-             {"meeting_id", scoped_id_},
-             {"copy_ended", ended && ended->answer.success()}});
 }
 
 }  // namespace b3::gateway

@@ -56,12 +56,17 @@ class Creation {
   Awaitable<Attempt> verify(const node::Target& target);
   // Makes what the node has confirmed the row's.
   Awaitable<Bound> bind(const Meeting& row, const node::Target& target);
+  // The same after the tenant has been answered. Only for a reservation that nobody else can have
+  // taken, and a meeting that the node has just made.
+  void bind_later(const Meeting& row, const node::Target& target,
+                  const boost::asio::any_io_executor& loop);
   // The reservation goes to the best node not tried yet. nullopt: nobody is left.
   Awaitable<std::optional<Meeting>> move_on(const Meeting& reservation);
   Awaitable<void> release(const Meeting& reservation);
-  // Ends what the node has created for a row that is gone; a tombstone sees to it if this fails.
-  Awaitable<void> end_copy(const node::Target& target);
 
+  struct Confirmed;
+  // Takes binding_.
+  Confirmed confirmed(const Meeting& row, const node::Target& target);
   placement::Ranking rank() const;
   Meeting choose(const placement::Ranking& ranking, WallTime now) const;
   std::optional<node::Target> target_of(const std::string& backend_id) const;
@@ -70,6 +75,7 @@ class Creation {
   bool is_being_created_elsewhere(const view::MeetingEntry& entry) const;
   bool out_of_time() const;
   bool is_surely_ours() const;
+  bool is_in_view(const Meeting& reservation) const;
 
   Gateway& gateway_;
   const http::Request& request_;
@@ -86,7 +92,7 @@ class Creation {
   int looked_again_ = 0;
   bool reserved_here_ = false;     // the row of this id is ours
   SteadyTime reserved_at_{};       // ... since then, or a little later
-  bool node_has_it_ = false;       // the node refused because it holds the id already
+  bool node_has_it_ = false;       // the node held the id before it was asked
   std::string known_internal_id_;  // of the bound meeting whose create is repeated
   store::Binding binding_;  // of a repeated create that finds what is known: the internal id only
 };

@@ -60,6 +60,7 @@ boost::asio::awaitable<Attempt> Creation::ask(const node::Target& target) {
   }
   auto& answer = result->answer;
   if (answer.success()) {
+    node_has_it_ = answer.text("messageKey") == "duplicateWarning";
     accept(answer);
     co_return binding_.internal_id.empty() ? co_await verify(target) : Attempt::created;
   }
@@ -89,6 +90,7 @@ boost::asio::awaitable<Attempt> Creation::verify(const node::Target& target) {
   }
   const auto meeting = info.as_meeting();
   if (meeting.internal_id.empty()) co_return Attempt::unknown;
+  node_has_it_ = true;  // since when, it does not say
   binding_ = {meeting.internal_id, meeting.name, meeting.document};
   // The node has it: its create answer, made again from what the node says of the meeting.
   static constexpr std::string_view copied[] = {

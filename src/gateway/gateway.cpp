@@ -89,7 +89,7 @@ bool Gateway::answer_now(const http::Request& request, http::Response& response)
 bool Gateway::answer_kind_now(const http::Request& request, const std::optional<Route>& route,
                               http::Response& response) {
   if (is_retry(request.path())) {
-    return retry_join_now(request, response, !options_.shared_store);
+    return retry_join_now(request, response, options_.shared_store ? Known::part : Known::view);
   }
   if (!route) {
     response = refuse("unsupportedRequest", "This request is not supported.");
@@ -124,7 +124,9 @@ bool Gateway::answer_kind_now(const http::Request& request, const std::optional<
     return true;
   }
   const bool sure = !options_.shared_store;
-  if (route->call == CallName::join) return join_now(request, *call, response, sure);
+  if (route->call == CallName::join) {
+    return join_now(request, *call, response, sure ? Known::view : Known::part);
+  }
   const bool unread = route->call == CallName::get_meetings && !view_.documents_read() &&
                       view_.lacks_documents(call->frontend_id);
   if (unread) return false;
@@ -215,8 +217,7 @@ boost::asio::awaitable<http::Response> Gateway::dispatch(Exchange exchange, Call
     case CallName::get_meeting_info:
       co_return co_await get_meeting_info(std::move(exchange), std::move(call));
     case CallName::join:
-      if (join_now(exchange.request, call, response, true)) co_return response;
-      co_return co_await relay_join(exchange.request, std::move(call));
+      co_return co_await join(exchange.request, std::move(call));
     case CallName::get_meetings:
       co_return co_await get_meetings(std::move(exchange), std::move(call));
     case CallName::is_meeting_running:

@@ -61,6 +61,8 @@ class Gateway {
                                                 http::BodyReader& body);
 
   const GatewayStatistics& statistics() const { return statistics_; }
+  // Meetings that tenants have been told of and whose binding is being written.
+  std::size_t unwritten() const { return unwritten_.size(); }
   // Backends that this does not hold for are counted no more.
   void keep_statistics_of(const std::function<bool(const std::string& backend_id)>& exists);
 
@@ -73,7 +75,11 @@ class Gateway {
     std::string body;
     std::string content_type;
   };
-  enum class JoinStep { redirect, wait, missing };
+  enum class JoinStep { redirect, wait, missing, undecided };
+  // Where an answer comes from: `part` means the view, and the store may know more; `view` means
+  // the view, and the store knows no more; `all` means that the node has been asked as well, where
+  // that can help.
+  enum class Known { part, view, all };
   // What a node said of a meeting that it was asked to end.
   enum class NodeWord { none, ended, not_there };
 
@@ -92,14 +98,18 @@ class Gateway {
   // The ..._now functions answer from the view and return false when that is not enough.
   // `sure`: the view is all there is to know.
   bool join_now(const http::Request& request, const TenantCall& call, http::Response& response,
-                bool sure);
+                Known known);
+  Awaitable<http::Response> join(const http::Request& request, TenantCall call);
+  // Asks the node of a reservation whose create does not run here. False for other meetings.
+  Awaitable<bool> is_on_its_node(const http::Request& request, const TenantCall& call,
+                                 const std::string& scoped_id);
   JoinStep plan_join(std::string_view frontend_id, std::string_view scoped_id) const;
   void write_redirect(const TenantCall& call, std::string_view scoped_id, http::Response& response);
   http::Response waiting(const http::Request& request, std::string_view frontend_id,
                          const bbb::Parameters& parameters, WallTime first_seen, int attempt);
   Awaitable<http::Response> relay_join(const http::Request& request, TenantCall call);
   std::optional<token::RetryJoin> open_retry(const http::Request& request) const;
-  bool retry_join_now(const http::Request& request, http::Response& response, bool sure);
+  bool retry_join_now(const http::Request& request, http::Response& response, Known known);
   Awaitable<http::Response> retry_join(const http::Request& request);
 
   // create.cpp
@@ -138,6 +148,7 @@ class Gateway {
   Waiters waiters_;
   Listings listings_;
   store::GroupedWrites writes_;
+  view::InFlight unwritten_;  // the view has them as bound, the store may not
   GatewayStatistics statistics_;
 
   friend class Creation;

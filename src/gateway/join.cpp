@@ -34,7 +34,7 @@ Gateway::JoinStep Gateway::plan_join(std::string_view frontend_id,
                                      std::string_view scoped_id) const {
   const auto* entry = find(frontend_id, scoped_id);
   if (entry == nullptr) return JoinStep::missing;
-  if (entry->phase() != MeetingPhase::bound) return JoinStep::wait;
+  if (entry->phase() != MeetingPhase::bound) return JoinStep::undecided;
   const auto* backend = view_.backend(entry->backend_id());
   if (backend == nullptr) return JoinStep::wait;
   return is_usable(*backend, options_.clock().steady) ? JoinStep::redirect : JoinStep::wait;
@@ -48,18 +48,21 @@ void Gateway::write_redirect(const TenantCall& call, std::string_view scoped_id,
 }
 
 bool Gateway::join_now(const http::Request& request, const TenantCall& call,
-                       http::Response& response, bool sure) {
+                       http::Response& response, Known known) {
   const bool xml = wants_xml(call.parameters);
   if (const auto problem = check_id(call)) {
     response = refuse(*problem);
     return true;
   }
   const auto scoped_id = bbb::scope(call.frontend_key, call.parameters.get("meetingID"));
-  if (!sure && may_be_behind(scoped_id)) return false;
+  if (known == Known::part && may_be_behind(scoped_id)) return false;
   switch (plan_join(call.frontend_id, scoped_id)) {
     case JoinStep::missing:
       response = xml ? meeting_not_found() : not_found_page(language_of(request), request.id);
       return true;
+    case JoinStep::undecided:
+      if (known != Known::all) return false;
+      [[fallthrough]];
     case JoinStep::wait:
       if (xml) {
         response = internal_failure("The meeting is not ready yet.", request.id);
@@ -92,7 +95,7 @@ std::optional<token::RetryJoin> Gateway::open_retry(const http::Request& request
   return std::move(*join);
 }
 
-bool Gateway::retry_join_now(const http::Request& request, http::Response& response, bool sure) {
+bool Gateway::retry_join_now(const http::Request& request, http::Response& response, Known known) {
   const auto language = language_of(request);
   const auto join = open_retry(request);
   const auto* frontend = join ? view_.frontend(join->frontend_id) : nullptr;
@@ -104,11 +107,14 @@ bool Gateway::retry_join_now(const http::Request& request, http::Response& respo
   const TenantCall call{frontend->frontend.id, frontend->frontend.key, "join",
                         std::move(*parameters)};
   const auto scoped_id = bbb::scope(call.frontend_key, call.parameters.get("meetingID"));
-  if (!sure && may_be_behind(scoped_id)) return false;
+  if (known == Known::part && may_be_behind(scoped_id)) return false;
   switch (plan_join(call.frontend_id, scoped_id)) {
     case JoinStep::missing:
       response = not_found_page(language, request.id);
       break;
+    case JoinStep::undecided:
+      if (known != Known::all) return false;
+      [[fallthrough]];
     case JoinStep::wait:
       response =
           waiting(request, call.frontend_id, call.parameters, join->first_seen, join->attempt + 1);
@@ -126,10 +132,51 @@ boost::asio::awaitable<http::Response> Gateway::retry_join(const http::Request& 
   const auto* frontend = join ? view_.frontend(join->frontend_id) : nullptr;
   const auto parameters = bbb::parse_parameters(join ? std::string_view(join->query) : "");
   if (frontend != nullptr && parameters) {
-    co_await look_up(request, bbb::scope(frontend->frontend.key, parameters->get("meetingID")));
+    const TenantCall call{frontend->frontend.id, frontend->frontend.key, "join", *parameters};
+    const auto scoped_id = bbb::scope(call.frontend_key, call.parameters.get("meetingID"));
+    co_await look_up(request, scoped_id);
+    if (co_await is_on_its_node(request, call, scoped_id)) {
+      write_redirect(call, scoped_id, response);
+      co_return response;
+    }
   }
-  retry_join_now(request, response, true);
+  retry_join_now(request, response, Known::all);
   co_return response;
+}
+
+boost::asio::awaitable<http::Response> Gateway::join(const http::Request& request,
+                                                     TenantCall call) {
+  http::Response response;
+  const auto scoped_id = bbb::scope(call.frontend_key, call.parameters.get("meetingID"));
+  if (co_await is_on_its_node(request, call, scoped_id)) {
+    if (wants_xml(call.parameters)) co_return co_await relay_join(request, std::move(call));
+    write_redirect(call, scoped_id, response);
+    co_return response;
+  }
+  if (join_now(request, call, response, Known::all)) co_return response;
+  co_return co_await relay_join(request, std::move(call));
+}
+
+// Whoever made the reservation may have told its tenant of the meeting, and died before the store
+// knew.
+boost::asio::awaitable<bool> Gateway::is_on_its_node(const http::Request& request,
+                                                     const TenantCall& call,
+                                                     const std::string& scoped_id) {
+  if (plan_join(call.frontend_id, scoped_id) != JoinStep::undecided) co_return false;
+  if (in_flight_.contains(scoped_id)) co_return false;
+  const auto* entry = find(call.frontend_id, scoped_id);
+  const auto epoch = entry->epoch();
+  const auto* backend = view_.backend(entry->backend_id());
+  if (backend == nullptr || !is_usable(*backend, options_.clock().steady)) co_return false;
+  bbb::Parameters parameters;
+  parameters.set("meetingID", scoped_id);
+  const auto found = co_await nodes_.call(
+      node::target_of(backend->backend, backend->settings),
+      {"getMeetingInfo", std::move(parameters), {}, {}, request.id, {}}, options_.probe_timeouts);
+  if (!found || !found->answer.success()) co_return false;
+  entry = find(call.frontend_id, scoped_id);
+  co_return entry != nullptr &&
+      entry->epoch() == epoch&& view_.backend(entry->backend_id()) != nullptr;
 }
 
 // join with redirect=false: the node's XML names the URL and the session to use.

@@ -26,6 +26,7 @@ class InFlight {
   };
 
   bool contains(std::string_view scoped_id) const { return ids_.contains(scoped_id); }
+  std::size_t size() const { return ids_.size(); }
 
  private:
   std::multiset<std::string, std::less<>> ids_;

@@ -3,6 +3,8 @@ import http.client
 import os
 import re
 import secrets
+import subprocess
+import threading
 import urllib.parse
 
 import pytest
@@ -15,6 +17,7 @@ from conftest import JWT_SECRET, QUICK, ROOT, scoped, start_clusters
 TABLE = (ROOT / "src/base/fault_point.h").read_text()
 POINTS = re.findall(r'^ +"([a-z-]+/[a-z-]+)"', TABLE, re.M)
 DEAD = -9
+AFTER_THE_ANSWER = ("create/after-bind",)
 GONE = (OSError, http.client.HTTPException, ClusterError)
 
 
@@ -100,7 +103,11 @@ def test_killed_in_a_create(crowd, point):
     for i in range(2):
         acknowledged[f"acknowledged-{i}"] = create_quietly(crowd.both[1], f"acknowledged-{i}")
     assert all(acknowledged.values()), "it died too early"
-    assert create_quietly(crowd.both[1], "cut-off") is None
+    told = create_quietly(crowd.both[1], "cut-off")
+    if point in AFTER_THE_ANSWER:
+        acknowledged["cut-off"] = told
+    else:
+        assert told is None
     crowd.wait_killed(1)
     # The other instance can have the id within one request, whatever state it was left in.
     assert crowd.both[0].create("cut-off").success
@@ -113,12 +120,60 @@ def test_killed_in_a_create(crowd, point):
 def test_an_id_that_nobody_asks_for_again_is_cleared_up(crowd, point):
     crowd.stop(1)
     crowd.start(1, B3SCALE_TEST_FAULT_POINT=point)
-    assert create_quietly(crowd.both[1], "abandoned") is None
+    told = create_quietly(crowd.both[1], "abandoned")
+    assert point in AFTER_THE_ANSWER or told is None
     crowd.wait_killed(1)
     crowd.start(1)
     # Either nobody has it any more or one node and both instances do.
     crowd.wait_agreement(15)
-    check_everything(crowd, {}, ["abandoned"])
+    check_everything(crowd, {"abandoned": told} if told else {}, ["abandoned"])
+    clear(crowd)
+
+
+class RowLock:
+    """Nobody writes this meeting while it is held."""
+
+    def __init__(self, url, scoped_id):
+        self.session = subprocess.Popen(["psql", "-X", "-q", "-A", "-t", "-d", url], text=True,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.session.stdin.write("BEGIN; SELECT phase FROM meetings WHERE scoped_id = "
+                                 f"'{scoped_id}' FOR UPDATE;\n")
+        self.session.stdin.flush()
+        self.phase = self.session.stdout.readline().strip()
+
+    def release(self):
+        if self.session.poll() is None:
+            self.session.communicate("ROLLBACK;\n", timeout=10)
+
+
+def test_killed_between_the_answer_and_the_binding(crowd, module_postgres_url):
+    meeting = scoped(crowd.both[0], "told")
+    for name in crowd.nodes.nodes:
+        crowd.nodes.fault(name, "create", "ok", latency_after_ms=1500)
+    told = []
+    asking = threading.Thread(target=lambda: told.append(crowd.both[1].create("told")))
+    asking.start()
+    wait_until(lambda: query(module_postgres_url,
+                             f"SELECT phase FROM meetings WHERE scoped_id = '{meeting}'"),
+               "nothing was reserved")
+    lock = RowLock(module_postgres_url, meeting)
+    try:
+        assert lock.phase == "reserved"
+        asking.join(15)
+        assert told and told[0].success
+        crowd.kill(1)
+        # What it has sent already is lost as well.
+        query(module_postgres_url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                                   "WHERE datname = current_database() AND query ~ 'write_creates' "
+                                   "AND wait_event_type = 'Lock'")
+        assert crowd.both[0].join("told").status == 302
+    finally:
+        lock.release()
+    assert crowd.both[0].join("told").status == 302
+    for name in crowd.nodes.nodes:
+        crowd.nodes.heal(name)
+    crowd.start(1)
+    check_everything(crowd, {"told": told[0]["internalMeetingID"]}, ["told"])
     clear(crowd)
 
 
