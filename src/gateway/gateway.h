@@ -116,6 +116,8 @@ class Gateway {
   Awaitable<http::Response> create(Exchange exchange, TenantCall call);
 
   // reads.cpp
+  // A reservation whose create is at work here: its tenant knows of no meeting yet.
+  bool is_begun_here(const view::MeetingEntry& entry) const;
   bool read_now(const TenantCall& call, http::Response& response, bool sure);
   Awaitable<http::Response> get_meetings(Exchange exchange, TenantCall call);
   Awaitable<http::Response> is_meeting_running(Exchange exchange, TenantCall call);

@@ -163,8 +163,8 @@ boost::asio::awaitable<bool> Gateway::is_on_its_node(const http::Request& reques
                                                      const TenantCall& call,
                                                      const std::string& scoped_id) {
   if (plan_join(call.frontend_id, scoped_id) != JoinStep::undecided) co_return false;
-  if (in_flight_.contains(scoped_id)) co_return false;
   const auto* entry = find(call.frontend_id, scoped_id);
+  if (is_begun_here(*entry)) co_return false;
   const auto epoch = entry->epoch();
   const auto* backend = view_.backend(entry->backend_id());
   if (backend == nullptr || !is_usable(*backend, options_.clock().steady)) co_return false;

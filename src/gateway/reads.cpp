@@ -20,11 +20,18 @@ std::vector<std::string> without_document(const view::View& view, std::string_vi
   return scoped_ids;
 }
 
+constexpr std::string_view not_reached = "The meeting can not be reached at the moment.";
+
 }  // namespace
+
+bool Gateway::is_begun_here(const view::MeetingEntry& entry) const {
+  return entry.phase() == MeetingPhase::reserved && in_flight_.contains(entry.scoped_id());
+}
 
 // True when the view alone answers the call: getMeetings unless documents have not been read yet
 // (shortly after the start), isMeetingRunning unless the meeting has nobody in it as far as we
-// know, where a moderator may have joined a second ago.
+// know, where a moderator may have joined a second ago. The node of a reservation whose create does
+// not run here may have its meeting, too, and its tenant may know.
 bool Gateway::read_now(const TenantCall& call, http::Response& response, bool sure) {
   if (call.call == "getMeetings") {
     write_xml(response, listings_.answer(view_, call.frontend_id, call.frontend_key,
@@ -38,9 +45,7 @@ bool Gateway::read_now(const TenantCall& call, http::Response& response, bool su
   const auto scoped_id = bbb::scope(call.frontend_key, call.parameters.get("meetingID"));
   if (!sure && may_be_behind(scoped_id)) return false;
   const auto* entry = find(call.frontend_id, scoped_id);
-  if (entry != nullptr && entry->phase() == MeetingPhase::bound && !entry->running()) {
-    return false;
-  }
+  if (entry != nullptr && !entry->running() && !is_begun_here(*entry)) return false;
   write_xml(response, running_answer(entry != nullptr && entry->running()));
   return true;
 }
@@ -95,9 +100,7 @@ boost::asio::awaitable<http::Response> Gateway::get_meeting_info(Exchange exchan
   if (const auto problem = check_id(call)) co_return refuse(*problem);
   const auto scoped_id = scope_ids(call);
   const auto* entry = find(call.frontend_id, scoped_id);
-  if (entry == nullptr || entry->phase() != MeetingPhase::bound) {
-    co_return meeting_not_found();
-  }
+  if (entry == nullptr || is_begun_here(*entry)) co_return meeting_not_found();
   const auto* backend = view_.backend(entry->backend_id());
   if (backend != nullptr && backend->backend.node_state != NodeState::error) {
     const auto target = node::target_of(backend->backend, backend->settings);
@@ -116,6 +119,9 @@ boost::asio::awaitable<http::Response> Gateway::get_meeting_info(Exchange exchan
   }
   entry = find(call.frontend_id, scoped_id);
   if (entry == nullptr) co_return meeting_not_found();
+  if (entry->phase() != MeetingPhase::bound) {
+    co_return internal_failure(not_reached, exchange.request.id);
+  }
   auto document = entry->document();
   if (!entry->has_document()) {
     try {
@@ -127,8 +133,7 @@ boost::asio::awaitable<http::Response> Gateway::get_meeting_info(Exchange exchan
   }
   auto answer = bbb::meeting_info_answer(document, call.frontend_key);
   if (!answer) {
-    co_return internal_failure("The meeting can not be reached at the moment.",
-                               exchange.request.id);
+    co_return internal_failure(not_reached, exchange.request.id);
   }
   co_return xml_response(std::move(*answer));
 }

@@ -94,11 +94,34 @@ TEST_CASE_FIXTURE(Rig, "people join a meeting whose instance died before the sto
   CHECK(node.count("getMeetingInfo") == 1);
 }
 
+TEST_CASE_FIXTURE(Rig,
+                  "the node is asked about a meeting whose instance died before it was bound") {
+  held_by_other("");
+  node.meetings[math] = "run-0";
+  const auto info = ask("getMeetingInfo");
+  CHECK(info->success());
+  CHECK(info->text("internalMeetingID") == "run-0");
+  CHECK(ask("isMeetingRunning")->success());
+  CHECK(node.count("isMeetingRunning") == 1);
+  node.meetings.clear();
+  CHECK(ask("getMeetingInfo")->text("messageKey") == "notFound");
+}
+
+TEST_CASE_FIXTURE(Rig, "nobody hears of a meeting before its tenant does") {
+  node.takes = milliseconds{100};
+  const auto created = begin("create");
+  CHECK_FALSE(created->response);
+  CHECK(ask("getMeetingInfo")->text("messageKey") == "notFound");
+  CHECK(ask("join")->response->status == 200);
+  CHECK(node.calls == std::vector<std::string>{"create"});
+  pass(node.takes);
+  CHECK(created->success());
+}
+
 TEST_CASE_FIXTURE(Rig, "people wait for a reservation that its node knows nothing of") {
   held_by_other("");
   const auto joined = ask("join");
   CHECK(joined->response->status == 200);
-  CHECK(joined->response->headers.size() > 0);
   CHECK(node.count("getMeetingInfo") == 1);
   CHECK(node.count("create") == 0);
 }
