@@ -96,8 +96,10 @@ class Daemon {
         client_(loop_, {config.ca_file, 1'024, milliseconds{30'000}, "b3scale/" B3_VERSION}),
         nodes_(client_, {config.node_connect_timeout, config.node_response_timeout}),
         gateway_(executor, view, in_flight_, nodes_, gateway_options(config)),
-        events_(loop_, executor, view,
-                [this](std::string_view backend_id) { refresher_.poll_now(backend_id); }),
+        events_(
+            loop_, executor, view,
+            [this](std::string_view backend_id) { refresher_.poll_now(backend_id); },
+            {.is_unwritten = [this](std::string_view id) { return gateway_.is_unwritten(id); }}),
         runner_(
             loop_, executor, view, nodes_, instance_id_,
             [this](std::string_view backend_id) { refresher_.poll_now(backend_id); },

@@ -179,9 +179,9 @@ std::shared_ptr<Events::Request> Events::take_known(const std::string& backend_i
   std::erase_if(open, [&](std::size_t index) {
     auto& event = events[index];
     const auto* entry = view_.meeting_by_internal_id(event.internal_id);
-    if (entry == nullptr) {
+    if (entry == nullptr || options_.is_unwritten(entry->scoped_id())) {
       outcomes[index] = {Outcome::Kind::no_such_meeting, std::string(unknown_meeting)};
-      return is_stranger(event.internal_id, now);
+      return entry == nullptr && is_stranger(event.internal_id, now);
     }
     if (entry->backend_id() != backend_id) {
       outcomes[index] = {Outcome::Kind::other_backend, std::string(foreign_meeting)};

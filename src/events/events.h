@@ -35,6 +35,10 @@ struct EventOptions {
   // From a heartbeat to the beginning of its transaction; 2 s may be between the two in all.
   milliseconds heartbeat_delay{1'500};
   std::size_t largest_group = 512;  // meetings in one transaction
+  // Is the binding of this meeting, which the view has, still to be written? Then it is waited for.
+  std::function<bool(std::string_view scoped_id)> is_unwritten = [](std::string_view) {
+    return false;
+  };
   std::function<Now()> clock = read_clocks;
 };
 

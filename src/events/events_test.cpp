@@ -55,6 +55,7 @@ struct World {
   std::unique_ptr<store::Store> opened = store::open_store("sqlite::memory:");
   view::View view{clock};
   std::vector<std::string> polled;
+  std::string unwritten;  // this meeting's binding
   std::deque<Call> calls;
   std::optional<Events> events;
 
@@ -62,7 +63,8 @@ struct World {
     set_virtual_time(loop, time);
     events.emplace(
         loop, executor, view, [this](std::string_view id) { polled.emplace_back(id); },
-        EventOptions{.clock = clock});
+        EventOptions{.is_unwritten = [this](std::string_view id) { return id == unwritten; },
+                     .clock = clock});
     opened->migrate(start);
     Frontend frontend;
     frontend.id = "f";
@@ -235,6 +237,24 @@ TEST_CASE("a meeting that is still being created is waited for") {
   world.step();
   CHECK(kinds(call) == "done done");
   CHECK(world.events->waiting() == 0);
+  CHECK(world.view.meeting("new")->counts().participants == 1);
+}
+
+TEST_CASE("a meeting whose tenant knows of it before the store does is waited for") {
+  World world;
+  auto row = world.make_meeting("new", false);
+  world.unwritten = "new";
+  auto assumed = row;
+  assumed.phase = MeetingPhase::bound;
+  assumed.internal_id = "i-new";
+  world.view.put(assumed);
+  const auto& call = world.send("a", {add_to("new", "anna")});
+  world.pass(milliseconds{1'000});
+  CHECK(kinds(call) == "waiting");
+  world.view.put(world.look().bind("new", row.epoch, {"i-new", "", "<meeting/>"}, start).value());
+  world.unwritten.clear();
+  world.step();
+  CHECK(kinds(call) == "done");
   CHECK(world.view.meeting("new")->counts().participants == 1);
 }
 

@@ -63,6 +63,7 @@ class Gateway {
   const GatewayStatistics& statistics() const { return statistics_; }
   // Meetings that tenants have been told of and whose binding is being written.
   std::size_t unwritten() const { return unwritten_.size(); }
+  bool is_unwritten(std::string_view scoped_id) const { return unwritten_.contains(scoped_id); }
   // Backends that this does not hold for are counted no more.
   void keep_statistics_of(const std::function<bool(const std::string& backend_id)>& exists);
 
