@@ -60,7 +60,8 @@ asio::awaitable<Bound> Creation::bind(const Meeting& row, const node::Target& ta
     bound = co_await meeting.write();
   } catch (const store::StoreUnavailable& error) {
     // What is known of a row of somebody else may be out of date: then this is a second meeting.
-    if (!is_surely_ours()) throw;
+    // And what the node had already may have been ended while it was away.
+    if (!is_surely_ours() || node_has_it_) throw;
     // The reservation is durable and names this node: refresh binds it when the store is back.
     log::warn("meeting created, binding postponed",
               {{"request_id", request_.id}, {"reason", error.what()}});

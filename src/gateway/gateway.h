@@ -119,6 +119,8 @@ class Gateway {
   // reads.cpp
   // A reservation whose create is at work here: its tenant knows of no meeting yet.
   bool is_begun_here(const view::MeetingEntry& entry) const;
+  // True also where the store cannot say.
+  Awaitable<bool> may_have_ended(std::string backend_id, std::string internal_id);
   bool read_now(const TenantCall& call, http::Response& response, bool sure);
   Awaitable<http::Response> get_meetings(Exchange exchange, TenantCall call);
   Awaitable<http::Response> is_meeting_running(Exchange exchange, TenantCall call);

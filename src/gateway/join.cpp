@@ -168,12 +168,15 @@ boost::asio::awaitable<bool> Gateway::is_on_its_node(const http::Request& reques
   const auto epoch = entry->epoch();
   const auto* backend = view_.backend(entry->backend_id());
   if (backend == nullptr || !is_usable(*backend, options_.clock().steady)) co_return false;
+  const auto backend_id = backend->backend.id;
   bbb::Parameters parameters;
   parameters.set("meetingID", scoped_id);
   const auto found = co_await nodes_.call(
       node::target_of(backend->backend, backend->settings),
       {"getMeetingInfo", std::move(parameters), {}, {}, request.id, {}}, options_.probe_timeouts);
   if (!found || !found->answer.success()) co_return false;
+  const auto internal_id = found->answer.text("internalMeetingID");
+  if (co_await may_have_ended(backend_id, internal_id)) co_return false;
   entry = find(call.frontend_id, scoped_id);
   co_return entry != nullptr &&
       entry->epoch() == epoch&& view_.backend(entry->backend_id()) != nullptr;

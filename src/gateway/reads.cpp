@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "base/log.h"
 #include "bbb/meeting_id.h"
 #include "feed/synchronize.h"
@@ -24,14 +26,26 @@ constexpr std::string_view not_reached = "The meeting can not be reached at the 
 
 }  // namespace
 
+// What the node of a reservation has may be what was ended there while it was away.
+boost::asio::awaitable<bool> Gateway::may_have_ended(std::string backend_id,
+                                                     std::string internal_id) {
+  try {
+    const auto stones =
+        co_await store_.run([&](store::Store& store) { return store.list_tombstones(backend_id); });
+    co_return std::ranges::any_of(
+        stones, [&](const auto& stone) { return stone.internal_id == internal_id; });
+  } catch (const store::StoreUnavailable&) {
+    co_return true;
+  }
+}
+
 bool Gateway::is_begun_here(const view::MeetingEntry& entry) const {
   return entry.phase() == MeetingPhase::reserved && in_flight_.contains(entry.scoped_id());
 }
 
 // True when the view alone answers the call: getMeetings unless documents have not been read yet
 // (shortly after the start), isMeetingRunning unless the meeting has nobody in it as far as we
-// know, where a moderator may have joined a second ago. The node of a reservation whose create does
-// not run here may have its meeting, too, and its tenant may know.
+// know, where a moderator may have joined a second ago.
 bool Gateway::read_now(const TenantCall& call, http::Response& response, bool sure) {
   if (call.call == "getMeetings") {
     write_xml(response, listings_.answer(view_, call.frontend_id, call.frontend_key,
@@ -45,7 +59,9 @@ bool Gateway::read_now(const TenantCall& call, http::Response& response, bool su
   const auto scoped_id = bbb::scope(call.frontend_key, call.parameters.get("meetingID"));
   if (!sure && may_be_behind(scoped_id)) return false;
   const auto* entry = find(call.frontend_id, scoped_id);
-  if (entry != nullptr && !entry->running() && !is_begun_here(*entry)) return false;
+  if (entry != nullptr && entry->phase() == MeetingPhase::bound && !entry->running()) {
+    return false;
+  }
   write_xml(response, running_answer(entry != nullptr && entry->running()));
   return true;
 }
@@ -102,12 +118,18 @@ boost::asio::awaitable<http::Response> Gateway::get_meeting_info(Exchange exchan
   const auto* entry = find(call.frontend_id, scoped_id);
   if (entry == nullptr || is_begun_here(*entry)) co_return meeting_not_found();
   const auto* backend = view_.backend(entry->backend_id());
+  const bool undecided = entry->phase() != MeetingPhase::bound;
   if (backend != nullptr && backend->backend.node_state != NodeState::error) {
     const auto target = node::target_of(backend->backend, backend->settings);
     auto result = co_await nodes_.call(
         target, {"getMeetingInfo", std::move(call.parameters), {}, {}, exchange.request.id, {}},
         options_.probe_timeouts);
     if (result && result->answer.text("messageKey") != "checksumError") {
+      const bool may_be_over = undecided && result->answer.success();
+      const auto internal_id = result->answer.text("internalMeetingID");
+      if (may_be_over && co_await may_have_ended(target.backend_id, internal_id)) {
+        co_return meeting_not_found();
+      }
       result->answer.unscope_ids(call.frontend_key);
       co_return xml_response(result->answer.xml());
     }

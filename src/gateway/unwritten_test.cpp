@@ -101,10 +101,25 @@ TEST_CASE_FIXTURE(Rig,
   const auto info = ask("getMeetingInfo");
   CHECK(info->success());
   CHECK(info->text("internalMeetingID") == "run-0");
-  CHECK(ask("isMeetingRunning")->success());
-  CHECK(node.count("isMeetingRunning") == 1);
   node.meetings.clear();
   CHECK(ask("getMeetingInfo")->text("messageKey") == "notFound");
+}
+
+TEST_CASE_FIXTURE(Rig, "what was ended while its node was away is not offered for a reservation") {
+  const auto old = held_by_other("run-0");
+  in_store([&](store::Store& store) { return store.end(math, old.epoch, clock().wall); });
+  view.erase_meeting(math, old.epoch);
+  held_by_other("");
+  node.meetings[math] = "run-0";
+  CHECK(ask("join")->response->status == 200);
+  CHECK(ask("getMeetingInfo")->text("messageKey") == "notFound");
+}
+
+TEST_CASE_FIXTURE(Rig, "what a node had already is not acknowledged without the database") {
+  node.meetings[math] = "run-0";  // ended while the node was away, for all we know
+  node.while_at_work = [this] { executor.stop(); };
+  CHECK_FALSE(ask("create")->success());
+  CHECK(view.meeting(math)->phase() == MeetingPhase::reserved);
 }
 
 TEST_CASE_FIXTURE(Rig, "nobody hears of a meeting before its tenant does") {
