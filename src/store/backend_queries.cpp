@@ -96,6 +96,7 @@ std::expected<Backend, WriteError> update_backend(Connection& connection, std::s
 
 std::expected<Backend, WriteError> delete_backend(Connection& connection, std::string_view id,
                                                   bool force, WallTime now) {
+  wait_for_creates(connection);
   auto backend = lock_backend(connection, id);
   if (!backend) return std::unexpected(WriteError::not_found);
   if (force) {
@@ -107,10 +108,11 @@ std::expected<Backend, WriteError> delete_backend(Connection& connection, std::s
   return std::move(*backend);
 }
 
-// The lock keeps refreshes and reservations of this backend out until the end.
+// Refreshes and reservations of this backend are kept out until the end.
 std::expected<GiveUpOutcome, WriteError> give_up_backend(Connection& connection,
                                                          std::string_view id,
                                                          std::string_view reason, WallTime now) {
+  wait_for_creates(connection);
   if (!lock_backend(connection, id)) return std::unexpected(WriteError::not_found);
   const auto sql =
       fmt::format("UPDATE backends SET health = $2, health_reason = $3 WHERE id = $1 RETURNING {}",

@@ -30,6 +30,10 @@ struct UniqueViolation : StoreCorrupt {
 struct ForeignKeyViolation : StoreCorrupt {
   using StoreCorrupt::StoreCorrupt;
 };
+// One of the schema's functions does not do this, and has done nothing; another one does.
+struct Declined : StoreCorrupt {
+  using StoreCorrupt::StoreCorrupt;
+};
 
 // A parameter. Texts and lists are not copied: they must live until execute() returns. What a text
 // column cannot hold (NUL, malformed UTF-8) is stored as U+FFFD. Lists are arrays of PostgreSQL

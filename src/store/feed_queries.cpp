@@ -1,10 +1,12 @@
 #include <fmt/format.h>
 
 #include <boost/json/array.hpp>
+#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <set>
 #include <string>
 #include <unordered_set>
+#include <utility>
 
 #include "store/columns.h"
 #include "store/queries.h"
@@ -46,6 +48,20 @@ bool is_reachable(Connection& connection, const FeedPosition& after) {
       "SELECT sequence FROM changes WHERE {0} < $1 OR ({0} = $1 AND sequence <= $2) LIMIT 1",
       transaction_column(connection.dialect()));
   return !connection.execute(sql, {after.transaction, after.sequence}).empty();
+}
+
+// Creates are one change for each of their groups.
+void add_changed(ChangedIds& ids, std::string_view kind, std::string id) {
+  if (kind == "frontend") {
+    ids.frontends.insert(std::move(id));
+  } else if (kind == "backend") {
+    ids.backends.insert(std::move(id));
+  } else if (kind == "meeting") {
+    ids.meetings.insert(std::move(id));
+  } else if (kind == "meetings") {
+    const auto list = boost::json::parse(id);
+    for (const auto& each : list.as_array()) ids.meetings.emplace(each.as_string());
+  }
 }
 
 std::string json_list(const Ids& ids) {
@@ -108,10 +124,8 @@ Changes read_changes(Connection& connection, const FeedPosition& after, std::int
     changes.position.sequence = reader.integer();
     if (is_known(changes.position.transaction)) continue;
     const auto kind = reader.text();
-    auto& list = kind == "frontend"  ? ids.frontends
-                 : kind == "backend" ? ids.backends
-                                     : ids.meetings;
-    list.insert(reader.text());
+    add_changed(ids, kind, reader.text());
+    if (std::int64_t(ids.meetings.size()) >= limit) break;
   }
   changes.frontends = fetch(connection, "frontends", "id", frontend_columns(dialect), read_frontend,
                             ids.frontends, &Frontend::id);
@@ -126,14 +140,18 @@ Changes read_changes(Connection& connection, const FeedPosition& after, std::int
   return changes;
 }
 
-// The newest settled change always stays, so that positions of a quiet feed, or of one that a long
+// From the oldest to the first that is young enough: no index over times is needed for that. The
+// newest settled change always stays, so that positions of a quiet feed, or of one that a long
 // transaction holds up, remain reachable.
 void prune_changes(Connection& connection, WallTime older_than) {
   allow_long_transaction(connection);
   const auto column = transaction_column(connection.dialect());
   const auto sql = fmt::format(
-      "DELETE FROM changes WHERE changed_at < $1 AND ({0}, sequence) < (SELECT {0}, sequence FROM "
-      "changes WHERE {0} < {1} ORDER BY {0} DESC, sequence DESC LIMIT 1)",
+      "DELETE FROM changes WHERE ({0}, sequence) < (SELECT {0}, sequence FROM changes "
+      "WHERE {0} < {1} ORDER BY {0} DESC, sequence DESC LIMIT 1) "
+      "AND ({0}, sequence) < (SELECT number, sequence FROM (SELECT {0} AS number, sequence "
+      "FROM changes WHERE changed_at >= $1 ORDER BY {0}, sequence LIMIT 1) AS young "
+      "UNION ALL SELECT 9223372036854775807, 0 ORDER BY 1 LIMIT 1)",
       column, settled(connection.dialect()));
   connection.execute(sql, {older_than});
 }

@@ -53,6 +53,7 @@ Frontend insert_frontend(Connection& connection, const Frontend& frontend) {
 
 std::expected<Frontend, WriteError> update_frontend(Connection& connection, std::string_view id,
                                                     const FrontendPatch& patch, WallTime now) {
+  if (patch.key) wait_for_creates(connection);
   auto frontend = lock_frontend(connection, id);
   if (!frontend) return std::unexpected(WriteError::not_found);
   const bool renames = patch.key && *patch.key != frontend->key;
@@ -71,6 +72,7 @@ std::expected<Frontend, WriteError> update_frontend(Connection& connection, std:
 
 std::expected<Frontend, WriteError> delete_frontend(Connection& connection, std::string_view id,
                                                     bool force, WallTime now) {
+  wait_for_creates(connection);
   auto frontend = lock_frontend(connection, id);
   if (!frontend) return std::unexpected(WriteError::not_found);
   if (force) {

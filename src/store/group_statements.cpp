@@ -94,9 +94,11 @@ Meeting read_bound(RowReader& reader, const Store::BindRequest& request, WallTim
 CreatesWritten call_write_creates(Connection& connection, const CreatesWanted& wanted) {
   const auto wished = lists_of(wanted.reservations);
   const auto made = lists_of(wanted.bindings);
+  const auto sql = fmt::format(
+      "SELECT * FROM {}($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+      wanted.careful ? "write_creates" : "record_creates");
   auto rows = connection.execute_and_commit(
-      "SELECT * FROM write_creates($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, "
-      "$15, $16, $17)",
+      sql,
       {wished.ids, wished.meetings, wished.frontends, wished.backends, wished.owners, wished.names,
        wished.sizes, wished.documents, wished.explanations, wished.times, made.ids, made.epochs,
        made.internal_ids, made.names, made.documents, made.replaced_ids, wanted.now});

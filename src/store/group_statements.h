@@ -40,11 +40,14 @@ struct CreatesWanted {
   ById<Meeting> reservations;
   ById<Store::BindRequest> bindings;
   WallTime now{};  // of the bindings
+  // Ids may be taken, and what is bound may have ended before. Costs twice as much.
+  bool careful = false;
 };
 
 // Binds those that may be bound so, see Store::bind(), and are not yet; inserts those whose id is
 // free and whose frontend and backend exist; and commits. Throws ForeignKeyViolation when one of
-// these is being deleted at this moment.
+// these is being deleted at this moment; and Declined or UniqueViolation, having done nothing, when
+// this takes a careful call.
 CreatesWritten write_creates(Connection& connection, const CreatesWanted& wanted);
 
 }  // namespace b3::store::queries

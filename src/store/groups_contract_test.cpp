@@ -168,14 +168,14 @@ B3_DATABASE_TEST("a group of hundreds takes a handful of statements") {
         make_meeting(cluster.frontend, cluster.backend_a, std::to_string(index / 2)));
   }
   CountingConnection connection{database.connect()};
-  const auto reserve = [&] {
+  const auto reserve = [&](bool careful) {
     connection.statements = 0;
     connection.begin(Access::write);
     const auto wanted = queries::first_of_each<Meeting>(meetings);
-    const auto written = queries::write_creates(connection, {wanted, {}, {}});
+    const auto written = queries::write_creates(connection, {wanted, {}, {}, careful});
     return queries::tell_inserted(meetings, written.reserved);
   };
-  const auto reserved = reserve();
+  const auto reserved = reserve(false);
   CHECK(connection.statements <= 4);
   std::vector<Store::BindRequest> requests;
   for (const auto& outcome : reserved) {
@@ -187,10 +187,10 @@ B3_DATABASE_TEST("a group of hundreds takes a handful of statements") {
   connection.statements = 0;
   connection.begin(Access::write);
   const auto wanted = queries::first_of_each<Store::BindRequest>(requests);
-  CHECK(queries::write_creates(connection, {{}, wanted, at(1)}).bound.size() == 128);
+  CHECK(queries::write_creates(connection, {{}, wanted, at(1), false}).bound.size() == 128);
   CHECK(connection.statements <= 4);
   // Those that were there before.
-  auto again = reserve();
+  auto again = reserve(true);
   CHECK(std::ranges::none_of(again, &queries::ReserveAnswer::has_value));
   connection.begin(Access::read);
   queries::tell_others(connection, meetings, again);

@@ -40,7 +40,8 @@ std::string name_list(const std::vector<std::string>& names) {
 Membership beat(Connection& connection, std::string_view instance_id, std::string_view host,
                 WallTime now) {
   connection.execute(
-      "INSERT INTO instances (id, host, beat, started_at) VALUES ($1, $2, 1, $3) "
+      "INSERT INTO instances (id, host, beat, started_at, reads_groups) "
+      "VALUES ($1, $2, 1, $3, TRUE) "
       "ON CONFLICT (id) DO UPDATE SET beat = instances.beat + 1, host = excluded.host",
       {instance_id, host, now});
   Membership membership;

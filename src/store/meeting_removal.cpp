@@ -16,6 +16,11 @@ std::string_view column_of(MeetingHolder holder) {
 
 }  // namespace
 
+void wait_for_creates(Connection& connection) {
+  if (connection.dialect() == Dialect::sqlite) return;  // the writing transaction is the lock
+  connection.execute_later("LOCK TABLE meetings IN SHARE ROW EXCLUSIVE MODE");
+}
+
 bool has_meetings(Connection& connection, MeetingHolder holder, std::string_view id) {
   const auto sql =
       fmt::format("SELECT scoped_id FROM meetings WHERE {} = $1 LIMIT 1", column_of(holder));

@@ -252,6 +252,7 @@ void PostgresConnection::fail(const PGresult* result) {
       without_password(fmt::format("PostgreSQL: {} ({})", message ? message : "error", code));
   if (code == "23505") throw UniqueViolation(text);
   if (code == "23503") throw ForeignKeyViolation(text);
+  if (code == "B3001") throw Declined(text);
   if (code == "40001" || code == "40P01") throw TransactionConflict(text);
   // The server is going away or no longer the primary: ask for a connection to a better one.
   if (starts_with_any(code, {"08", "57P", "25006"})) {

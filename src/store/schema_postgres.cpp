@@ -2,6 +2,7 @@
 
 #include "store/migrations.h"
 #include "store/schema_creates.h"
+#include "store/schema_creates_recorded.h"
 
 namespace b3::store {
 
@@ -277,6 +278,7 @@ CREATE TABLE revoked_tokens (
 )",
               2},
     Migration{6, "creates in one function", creates_in_one_function, 2},
+    Migration{7, "creates with one change", creates_with_one_change, 6},
 };
 
 }  // namespace

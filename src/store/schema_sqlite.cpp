@@ -178,6 +178,10 @@ CREATE TABLE revoked_tokens (
 )",
               2},
     Migration{6, "nothing; PostgreSQL has something here", "", 2},
+    Migration{7, "creates with one change", R"(
+ALTER TABLE instances ADD COLUMN reads_groups INTEGER NOT NULL DEFAULT 0;
+)",
+              6},
 };
 
 }  // namespace

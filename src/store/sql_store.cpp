@@ -272,7 +272,7 @@ class SqlStore : public SqlAdministration {
 
  private:
   // A frontend or backend that is deleted at this very moment is gone the next time.
-  queries::CreatesWritten write_group(const queries::CreatesWanted& wanted) {
+  queries::CreatesWritten write_group(queries::CreatesWanted wanted) {
     const auto call = [&](Connection& connection) {
       return queries::write_creates(connection, wanted);
     };
@@ -284,6 +284,10 @@ class SqlStore : public SqlAdministration {
         return done;
       } catch (const ForeignKeyViolation&) {
         if (attempt == reserve_attempts) throw;
+      } catch (const Declined&) {
+        wanted.careful = true;
+      } catch (const UniqueViolation&) {
+        if (std::exchange(wanted.careful, true)) throw;
       }
     }
   }
