@@ -85,8 +85,7 @@ TEST_CASE("a feed of groups can be read in small pieces") {
     pieces.push_back(ids_in(changes));
     position = changes.position;
   }
-  CHECK(pieces ==
-        std::vector<std::set<std::string>>{{"a", "b", "c"}, {"d", "e", "f"}, {"g", "h"}});
+  CHECK(pieces == std::vector<std::set<std::string>>{{"a", "b", "c"}, {"d", "e", "f"}, {"g", "h"}});
   CHECK(reader->read_changes(position, 2).position == position);
 }
 

@@ -95,7 +95,8 @@ CreatesWritten call_write_creates(Connection& connection, const CreatesWanted& w
   const auto wished = lists_of(wanted.reservations);
   const auto made = lists_of(wanted.bindings);
   const auto sql = fmt::format(
-      "SELECT * FROM {}($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+      "SELECT * FROM {}($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, "
+      "$17)",
       wanted.careful ? "write_creates" : "record_creates");
   auto rows = connection.execute_and_commit(
       sql,

@@ -86,26 +86,38 @@ asio::awaitable<typename Request::Answer> GroupedWrites::submit(Waiters<Request>
   const auto loop = co_await asio::this_coro::executor;
   const auto mine = std::make_shared<Waiter<Request>>(std::move(request), loop);
   waiting.push_back(mine);
-  if (running_ == 0) begin(loop);
+  if (running_ == 0) {
+    begin(loop, Lane::only);
+  } else if (running_ < limits_.most_running && is_crowded()) {
+    begin(loop, Lane::crowd);
+  }
   while (!mine->is_answered()) {
     mine->answered.expires_after(mine->taken ? SteadyTime::duration(std::chrono::hours{1})
                                              : limits_.patience);
     co_await mine->answered.wait();
-    if (!mine->taken && running_ < limits_.most_running) begin(loop);
+    if (!mine->taken && running_ < limits_.most_running) begin(loop, Lane::patience);
   }
   if (mine->failure) std::rethrow_exception(mine->failure);
   co_return std::move(*mine->answer);
 }
 
-void GroupedWrites::begin(const asio::any_io_executor& loop) {
-  ++running_;
-  asio::co_spawn(loop, work_off(), asio::detached);
+bool GroupedWrites::is_crowded() const {
+  return waiting_.size() >= limits_.crowd && 2 * waiting_.size() >= in_writing_;
 }
 
-asio::awaitable<void> GroupedWrites::work_off() {
-  while (waiting_.size() > 0) {
-    co_await write({take_first(waiting_.reservations, limits_.largest_group),
-                    take_first(waiting_.bindings, limits_.largest_group)});
+void GroupedWrites::begin(const asio::any_io_executor& loop, Lane lane) {
+  ++running_;
+  asio::co_spawn(loop, work_off(lane), asio::detached);
+}
+
+asio::awaitable<void> GroupedWrites::work_off(Lane lane) {
+  while (waiting_.size() > 0 && (lane != Lane::crowd || running_ == 1 || is_crowded())) {
+    Group group{take_first(waiting_.reservations, limits_.largest_group),
+                take_first(waiting_.bindings, limits_.largest_group)};
+    const auto size = group.size();
+    in_writing_ += size;
+    co_await write(std::move(group));
+    in_writing_ -= size;
   }
   --running_;
 }

@@ -20,11 +20,13 @@
 namespace b3::store {
 
 struct GroupLimits {
-  // Transactions at a time. Few large ones cost the database much less than many small ones, so
-  // usually there is one.
+  // Transactions at a time. Few large ones cost the database less than many small ones, so there is
+  // one, and another only beside a crowd or for a request that has waited for so long.
   int most_running = 2;
-  // Another one is begun only for a request that has waited for so long.
   milliseconds patience{50};
+  // So many that wait, and half of those that are being written: the database then need not pause
+  // while the event loop hears of the last group.
+  std::size_t crowd = 16;
   // Of either kind.
   std::size_t largest_group = 256;
 };
@@ -58,18 +60,21 @@ class GroupedWrites {
     std::size_t size() const { return reservations.size() + bindings.size(); }
   };
 
-  void begin(const boost::asio::any_io_executor& loop);
+  bool is_crowded() const;
+  // A lane beside another one ends when nobody waits; one for a crowd, with the crowd.
+  enum class Lane { only, patience, crowd };
+  void begin(const boost::asio::any_io_executor& loop, Lane lane);
   template <class Request>
   boost::asio::awaitable<typename Request::Answer> submit(Waiters<Request>& waiting,
                                                           Request request);
-  // Makes transactions until nobody waits.
-  boost::asio::awaitable<void> work_off();
+  boost::asio::awaitable<void> work_off(Lane lane);
   boost::asio::awaitable<void> write(Group group);
   boost::asio::awaitable<void> write_one_by_one(Group group);
 
   Executor& store_;
   const GroupLimits limits_;
   Group waiting_;
+  std::size_t in_writing_ = 0;
   int running_ = 0;
 };
 
