@@ -6,6 +6,7 @@
 #include "api/resources.h"
 #include "base/log.h"
 #include "base/url.h"
+#include "placement/placement.h"
 
 namespace b3::api {
 namespace {
@@ -62,7 +63,11 @@ boost::asio::awaitable<std::optional<json::object>> find_placement(Exchange& exc
   const auto row = co_await exchange.store.run(
       [&scoped_id](store::Store& store) { return store.find_meeting(scoped_id); });
   if (!row) co_return std::nullopt;
-  co_return stored_document(row->placement_json);
+  const auto host_of = [&exchange](std::string_view backend_id) -> std::string {
+    const auto* entry = exchange.view.backend(backend_id);
+    return entry ? entry->backend.host : "";
+  };
+  co_return placement::whole_explanation(stored_document(row->placement_json), host_of);
 }
 
 struct MeetingFilter {

@@ -153,7 +153,7 @@ Meeting Creation::choose(const placement::Ranking& ranking, WallTime now) const 
   row.owner = owner_;
   row.name = call_.parameters.get("name");
   row.expected_size = demand_.expected_size;
-  row.placement_json = placement::explain_json(ranking, demand_, row.backend_id, now);
+  row.placement_json = placement::stored_explanation(ranking, demand_, row.backend_id, now);
   row.reserved_at = now;
   return row;
 }
@@ -300,7 +300,7 @@ boost::asio::awaitable<std::optional<Meeting>> Creation::move_on(const Meeting& 
   const auto ranking = rank();
   if (ranking.ranked.empty()) co_return std::nullopt;
   const std::string backend_id(ranking.ranked.front().backend_id);
-  const auto why = placement::explain_json(ranking, demand_, backend_id, now);
+  const auto why = placement::stored_explanation(ranking, demand_, backend_id, now);
   log::info("create goes to the next backend", {{"request_id", request_.id},
                                                 {"meeting_id", scoped_id_},
                                                 {"from", reservation.backend_id},

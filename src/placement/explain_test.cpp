@@ -3,6 +3,8 @@
 
 #include <boost/json.hpp>
 #include <limits>
+#include <map>
+#include <string>
 
 #include "placement/kept_test.h"
 #include "placement/placement.h"
@@ -28,6 +30,41 @@ TEST_CASE("an explanation says what was known and why") {
     "rejected": [{"backend_id": "c", "host": "https://c/", "reason": "missing_tags",
                   "detail": "lacks tag \"x\""}]})");
   CHECK(json::serialize(explanation) == json::serialize(expected));
+}
+
+TEST_CASE("a stored explanation is short, and whole again when it is read") {
+  Ranking ranking{"expected-load", {}, {}};
+  std::map<std::string, std::string, std::less<>> hosts;
+  for (int i = 0; i < 3; ++i) {
+    const auto id = fmt::format("0b8ab28e-9d0f-4f6e-8d0c-00000000000{}", i);
+    hosts[id] = fmt::format("https://bbb-{}.example.org/bigbluebutton/", i);
+    ranking.ranked.push_back({kept(id), kept(hosts[id]), i * 7.5});
+  }
+  ranking.rejected.push_back({"c", "https://c/", Rejection::missing_tags, "lacks tag \"x\""});
+  hosts["c"] = "https://c/";
+  const auto chosen = ranking.ranked[1].backend_id;
+  const auto stored = stored_explanation(ranking, {.seed = 7}, chosen, now);
+  CHECK(stored.size() < 400);
+  const auto host_of = [&](std::string_view id) { return hosts.find(id)->second; };
+  const auto whole = whole_explanation(json::parse(stored).as_object(), host_of);
+  CHECK(json::serialize(whole) ==
+        json::serialize(json::parse(explain_json(ranking, {.seed = 7}, chosen, now))));
+  // One of an older program, of an adopted meeting, and one that somebody has damaged.
+  CHECK(json::serialize(whole_explanation(whole, host_of)) == json::serialize(whole));
+  for (const auto* odd : {R"({"adopted":true})", R"({"ranked":7,"rejected":[[],[1,2,3],"x"]})"}) {
+    CHECK(json::serialize(whole_explanation(json::parse(odd).as_object(), host_of)) == odd);
+  }
+}
+
+TEST_CASE("a stored explanation of a large cluster has the first and the chosen backend") {
+  Ranking ranking{"expected-load", {}, {}};
+  for (int i = 0; i < 100; ++i) ranking.ranked.push_back({kept(std::to_string(i)), "h", double(i)});
+  const auto stored = json::parse(stored_explanation(ranking, {}, "77", now)).as_object();
+  const auto& ranked = stored.at("ranked").as_array();
+  REQUIRE(ranked.size() == stored_entries + 1);
+  CHECK(json::serialize(ranked.front()) == R"(["0",0E0])");
+  CHECK(json::serialize(ranked.back()) == R"(["77",7.7E1])");
+  CHECK(stored.at("left_out").as_int64() == 100 - 6);
 }
 
 TEST_CASE("nothing chosen and nobody there is explained too") {

@@ -4,8 +4,10 @@
 // it. The same input gives the same output, ties included: they are broken by the request's seed.
 #pragma once
 
+#include <boost/json/object.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -116,8 +118,11 @@ double classic_load(const Candidate& candidate);
 
 // -- explaining -----------------------------------------------------------------------------
 
-// At most this many entries of either list go into an explanation: it is stored with every meeting.
+// At most this many entries of either list go into an explanation.
 inline constexpr std::size_t explained_entries = 8;
+// And into one that is stored: it goes with every meeting, and what a create costs the database is
+// mostly the size of the row.
+inline constexpr std::size_t stored_entries = 5;
 
 // {"at":..., "policy":..., "chosen":..., "seed":..., "expected_size":..., "ranked":[{"backend_id",
 // "host","score"}...], "rejected":[{"backend_id","host","reason","detail"}...]}
@@ -126,5 +131,14 @@ inline constexpr std::size_t explained_entries = 8;
 // "rejected_by_reason" all that were rejected: {"unhealthy":12,...}.
 std::string explain_json(const Ranking& ranking, const Demand& demand, std::string_view chosen,
                          WallTime now);
+
+// The same as it is stored: entries are lists, [backend id, score] and [backend id, reason,
+// detail], and their hosts are left out.
+std::string stored_explanation(const Ranking& ranking, const Demand& demand,
+                               std::string_view chosen, WallTime now);
+// A stored explanation with entries as in explain_json(). Hosts of backends that are gone are "".
+// Entries that have that form already stay (programs before schema version 7 stored them so).
+boost::json::object whole_explanation(boost::json::object stored,
+                                      const std::function<std::string(std::string_view)>& host_of);
 
 }  // namespace b3::placement
