@@ -61,6 +61,7 @@ class Farm final : public http::Handler {
   Script script_;
   double script_carry_ = 0;
   SteadyTime last_tick_{};
+  unsigned ticks_ = 0;
   boost::asio::steady_timer ticker_;
   std::unique_ptr<http::Server> control_;
 };

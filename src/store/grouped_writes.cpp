@@ -102,7 +102,7 @@ asio::awaitable<typename Request::Answer> GroupedWrites::submit(Waiters<Request>
 }
 
 bool GroupedWrites::is_crowded() const {
-  return waiting_.size() >= limits_.crowd && 2 * waiting_.size() >= in_writing_;
+  return waiting_.size() >= std::max(limits_.crowd, in_writing_);
 }
 
 void GroupedWrites::begin(const asio::any_io_executor& loop, Lane lane) {

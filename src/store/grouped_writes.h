@@ -24,9 +24,9 @@ struct GroupLimits {
   // one, and another only beside a crowd or for a request that has waited for so long.
   int most_running = 2;
   milliseconds patience{50};
-  // So many that wait, and half of those that are being written: the database then need not pause
-  // while the event loop hears of the last group.
-  std::size_t crowd = 16;
+  // So many that wait, and as many as are being written: the database then need not pause while the
+  // event loop hears of the last group.
+  std::size_t crowd = 32;
   // Of either kind.
   std::size_t largest_group = 256;
 };
