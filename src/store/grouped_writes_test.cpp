@@ -55,7 +55,8 @@ class CountingConnection : public Connection {
 };
 
 struct World {
-  World() {
+  explicit World(GroupLimits limits = {.patience = milliseconds{50}, .largest_group = 5})
+      : writes(executor, limits) {
     set_virtual_time(loop, time);
     cluster = executor.run_blocking([](Store& store) {
       store.migrate(start_time);
@@ -115,7 +116,7 @@ struct World {
                       });
                     },
                     std::make_unique<SteppedWorkers>(tasks)};
-  GroupedWrites writes{executor, {.patience = milliseconds{50}, .largest_group = 5}};
+  GroupedWrites writes;
   Cluster cluster;
   std::vector<Meeting> rows;
   std::vector<std::optional<Meeting>> bound;
@@ -149,6 +150,53 @@ TEST_CASE("what arrives while a transaction is under way goes together in the ne
   CHECK(world.lost == 1);
   CHECK(world.commits == 4);  // and the look who holds the id
   CHECK(world.tasks.empty());
+}
+
+TEST_CASE("a crowd does not wait for the transaction under way") {
+  World world({.patience = milliseconds{50}, .crowd = 3});
+  world.reserve("a");
+  world.reserve("b");
+  world.reserve("c");
+  CHECK(world.tasks.size() == 1);
+  world.reserve("d");
+  CHECK(world.tasks.size() == 2);
+  for (const auto* id : {"e", "f", "g", "h"}) world.reserve(id);
+  CHECK(world.tasks.size() == 2);  // at most
+  world.step();
+  CHECK(world.rows.size() == 1);
+  REQUIRE(world.tasks.size() == 2);
+  // The second one ends with its crowd: one who waits goes with the first one's next.
+  world.reserve("i");
+  world.step();
+  CHECK(world.rows.size() == 4);
+  REQUIRE(world.tasks.size() == 1);
+  world.step();
+  CHECK(world.rows.size() == 8);
+  world.step();
+  CHECK(world.rows.size() == 9);
+  CHECK(world.commits == 4);
+  CHECK(world.tasks.empty());
+}
+
+TEST_CASE("a group that is smaller than the one under way is no crowd") {
+  World world({.patience = milliseconds{50}, .crowd = 2});
+  world.reserve("a");
+  for (const auto* id : {"b", "c", "d", "e"}) world.reserve(id);  // b and c are a crowd
+  CHECK(world.tasks.size() == 2);
+  world.step();  // what takes its place has d and e
+  REQUIRE(world.tasks.size() == 2);
+  world.reserve("f");
+  world.reserve("g");
+  world.step();  // two are under way, and two wait: a crowd
+  REQUIRE(world.tasks.size() == 2);
+  world.reserve("h");
+  world.reserve("i");
+  world.reserve("j");
+  world.step();
+  world.step();
+  CHECK(world.rows.size() == 7);
+  while (!world.tasks.empty()) world.step();
+  CHECK(world.rows.size() == 10);
 }
 
 TEST_CASE("who has waited long enough does not wait for a transaction that hangs") {

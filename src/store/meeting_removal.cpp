@@ -3,12 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
 
 #include "store/columns.h"
 
 namespace b3::store::queries {
 
 namespace {
+
+// "b3writes" in ASCII, as in the functions of schema version 7.
+constexpr std::int64_t creates_lock = 0x6233'7772'6974'6573;
 
 std::string_view column_of(MeetingHolder holder) {
   return holder == MeetingHolder::frontend ? "frontend_id" : "backend_id";
@@ -18,7 +22,7 @@ std::string_view column_of(MeetingHolder holder) {
 
 void wait_for_creates(Connection& connection) {
   if (connection.dialect() == Dialect::sqlite) return;  // the writing transaction is the lock
-  connection.execute_later("LOCK TABLE meetings IN SHARE ROW EXCLUSIVE MODE");
+  connection.execute_later("SELECT pg_advisory_xact_lock($1)", {creates_lock});
 }
 
 bool has_meetings(Connection& connection, MeetingHolder holder, std::string_view id) {

@@ -15,7 +15,8 @@
 //
 // Nobody's row is locked against being deleted. Instead, whoever deletes frontends or backends
 // waits for the creates that are under way, and those that come later see what is gone. Deleting
-// is rare.
+// is rare. The lock is an advisory one ("b3writes" in ASCII), because one of the table would also
+// wait for VACUUM, and for whatever somebody has begun in psql.
 #pragma once
 
 #include <string_view>
@@ -40,7 +41,7 @@ SET b3scale.recorded = 'on' AS $$
 DECLARE
   this_transaction CONSTANT bigint := CAST(CAST(pg_current_xact_id() AS text) AS bigint);
 BEGIN
-  LOCK TABLE meetings IN ROW EXCLUSIVE MODE;
+  PERFORM pg_advisory_xact_lock_shared(7076130772808394099);
   IF EXISTS (SELECT 1 FROM instances WHERE NOT reads_groups) THEN
     RAISE EXCEPTION 'there are programs that read no groups' USING ERRCODE = 'B3001';
   END IF;
@@ -125,12 +126,12 @@ BEGIN
 END $$;
 CREATE FUNCTION wait_for_creates() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  LOCK TABLE meetings IN SHARE ROW EXCLUSIVE MODE;
+  PERFORM pg_advisory_xact_lock(7076130772808394099);
   RETURN NULL;
 END $$;
 CREATE FUNCTION require_no_meetings_under_old_key() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  LOCK TABLE meetings IN SHARE ROW EXCLUSIVE MODE;
+  PERFORM pg_advisory_xact_lock(7076130772808394099);
   PERFORM FROM meetings WHERE frontend_id = OLD.id;
   IF FOUND THEN
     RAISE EXCEPTION 'there are meetings of this frontend' USING ERRCODE = 'foreign_key_violation';
@@ -140,7 +141,7 @@ END $$;
 CREATE FUNCTION begin_feed_anew() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF NOT EXISTS (SELECT 1 FROM instances WHERE id = NEW.id) THEN
-    LOCK TABLE meetings IN SHARE ROW EXCLUSIVE MODE;
+    PERFORM pg_advisory_xact_lock(7076130772808394099);
     TRUNCATE changes;
     INSERT INTO changes (kind, id) VALUES ('instance', NEW.id);
   END IF;
