@@ -4,8 +4,8 @@ Both use the same PostgreSQL (default durability) on the processor of the load, 
 it - b3scaled, pgbench - have the other one. That favours pgbench: wrk and the simulated nodes take
 their share of PostgreSQL's processor only in our runs. So one more run of pgbench from the
 processor of the load is noted beside the table. Every run has a new database, and ours new nodes
-and a new b3scaled. A create is two commits for b3scaled (reserve, bind); a pgbench row is about as
-long as one of ours.
+and a new b3scaled. A create is two writes for b3scaled, the reservation and, after the answer, the
+binding; a pgbench row is about as long as one of ours.
 
 The rates suffer from whatever else the machine does; the processor time that b3scaled and
 PostgreSQL spend per create, in the notes, suffers less.

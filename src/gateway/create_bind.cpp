@@ -32,13 +32,6 @@ struct Creation::Confirmed {
     meeting.bound_at = at;
     return meeting;
   }
-  // Whether a view that has assumed() has this row: it may say another moment of binding, which
-  // the next refresh corrects.
-  bool is_assumed(const Meeting& bound) const {
-    return bound.internal_id == binding.internal_id && bound.name == binding.name &&
-           bound.document == binding.document && bound.expected_size == row.expected_size &&
-           bound.backend_id == row.backend_id;
-  }
   asio::awaitable<std::optional<Meeting>> write() const {
     return gateway.writes_.bind(row.scoped_id, row.epoch, binding, at);
   }
@@ -103,7 +96,7 @@ void Creation::bind_later(const Meeting& row, const node::Target& target,
         // It may have been ended meanwhile, and people may have come.
         if (feed::is_newer_here(gateway.view_, meeting.row.scoped_id, asked_at)) {
           co_await feed::synchronize(gateway.store_, gateway.view_, {meeting.row.scoped_id});
-        } else if (!meeting.is_assumed(*bound)) {
+        } else {
           gateway.view_.put(std::move(*bound));
         }
       } else if (co_await meeting.see_why() != Bound::done) {
