@@ -1,5 +1,6 @@
 // Creates and ends beside other instances.
 #include <optional>
+#include <set>
 #include <string>
 
 #include "gateway/clustered_rig_test.h"
@@ -168,6 +169,22 @@ TEST_CASE_FIXTURE(Rig,
   const auto stones = in_store([](store::Store& store) { return store.list_tombstones("b1"); });
   REQUIRE(stones.size() == 1);
   CHECK(stones[0].internal_id == "run-0");
+}
+
+TEST_CASE_FIXTURE(Rig, "a next run that only the view knows leaves a tombstone as well") {
+  auto row = held_by_other("run-0");
+  row.internal_id = "run-1";
+  view.put(row);
+  auto away = view.backend("b1")->backend;
+  away.node_state = NodeState::error;
+  view.put(away);
+  CHECK(ask("end")->success());
+  std::set<std::string> buried;
+  for (const auto& stone :
+       in_store([](store::Store& store) { return store.list_tombstones("b1"); })) {
+    buried.insert(stone.internal_id);
+  }
+  CHECK(buried == std::set<std::string>{"run-0", "run-1"});
 }
 
 TEST_CASE_FIXTURE(Rig, "an undecided meeting that its node has ended is over at once") {

@@ -51,8 +51,8 @@ boost::asio::awaitable<http::Response> Gateway::end(Exchange exchange, TenantCal
       const auto now = options_.clock().wall;
       const auto gone = co_await store_.run([&](store::Store& store) {
         auto row = store.end(scoped_id, epoch, now);
-        // Its binding was postponed: only we know the run.
-        if (row && row->internal_id.empty() && !internal_id.empty()) {
+        // Its binding was postponed, or that to its next run: only we know the run.
+        if (row && row->internal_id != internal_id && !internal_id.empty()) {
           store.bury({internal_id, scoped_id, row->backend_id, now});
         }
         return row;
