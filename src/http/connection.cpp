@@ -15,7 +15,6 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr std::size_t head_read_size = 4 * 1024;
 // Answers to pipelined requests are collected up to this size before they are written.
 constexpr std::size_t collected_output_bytes = 64 * 1024;
 // So many requests of one client are answered before it is the others' turn.
@@ -186,6 +185,7 @@ Connection::Next Connection::step() {
       if (next != Next::step) return next;
       continue;
     }
+    if (holds_answers()) return Next::wait;
     if (!write_available()) return Next::close;
     if (has_output()) return Next::write;
     begin_waiting();
@@ -216,43 +216,6 @@ Connection::Next Connection::begin_next_request() {
   begin_request();
   const bool had_its_turn = ++answered_in_turn_ >= requests_per_turn;
   return had_its_turn || output_.size() > collected_output_bytes ? Next::write : Next::step;
-}
-
-bool Connection::on_readable() {
-  answered_in_turn_ = 0;
-  try {
-    todo_ = step();
-  } catch (const std::exception& error) {
-    log::error("connection failed", {{"error", error.what()}});
-    todo_ = Next::close;
-  }
-  return todo_ == Next::wait && !stopped_;
-}
-
-// on_readable() steps while this waits, so that most requests never wake the coroutine.
-LoopTask<Connection::Next> Connection::wait_for_head() {
-  todo_ = Next::step;
-  answered_in_turn_ = 0;
-  socket_.set_fast_path(this);
-  const auto [error] = co_await socket_.async_wait(Socket::Side::read, as_loop_tuple);
-  socket_.set_fast_path(nullptr);
-  if (!error) co_return todo_;
-  if (!expired_) co_return Next::close;
-  if (parser_->head_begun()) co_return refuse({408, "request timeout"});
-  if (shop_->draining) co_await close_lingering();
-  co_return Next::close;
-}
-
-// For the client: idle between two requests or within a head.
-void Connection::begin_waiting() {
-  if (!parser_->head_begun()) {
-    if (!between_requests_) begin_deadline(shop_->limits.idle_timeout);
-    between_requests_ = true;
-    input_.shrink();
-  } else if (between_requests_ || deadline_ == no_deadline) {
-    between_requests_ = false;
-    begin_deadline(shop_->limits.header_timeout);
-  }
 }
 
 bool Connection::is_body_too_large() const {

@@ -78,6 +78,7 @@ class Connection final : public BodyReader,
  private:
   friend struct Shop;
   static constexpr std::uint64_t no_deadline = std::numeric_limits<std::uint64_t>::max();
+  static constexpr std::size_t head_read_size = 4 * 1024;
   // Unread bodies up to this size are read to keep the connection; larger ones end it.
   static constexpr std::size_t discarded_body_bytes = 64 * 1024;
 
@@ -98,6 +99,10 @@ class Connection final : public BodyReader,
   Next conclude_answer();
   Next begin_next_request();
   bool on_readable() override;  // while serve() waits for a head
+  bool on_stage(Socket::Stage stage) override;
+  bool goes_on_waiting(Next (Connection::*act)());
+  Next receive();
+  bool holds_answers() const;
   LoopTask<Next> wait_for_head();
   void begin_waiting();
   bool is_body_too_large() const;
@@ -129,6 +134,7 @@ class Connection final : public BodyReader,
   Next todo_ = Next::step;
   bool linger_ = false;  // the client may still be sending
   unsigned answered_in_turn_ = 0;
+  bool sends_later_ = false;  // the stage for it follows
   bool body_taken_ = false;
   bool no_room_ = false;        // for the body
   bool continue_owed_ = false;  // the client waits for "100 Continue" before it sends the body

@@ -41,6 +41,9 @@ void Poller::remove(Watcher& watcher) {
   for (std::size_t i = batch_next_; i < batch_end_; ++i) {
     if (batch_[i].data.ptr == &watcher) batch_[i].data.ptr = nullptr;
   }
+  for (std::size_t i = 0; i < group_size_; ++i) {
+    if (group_[i] == &watcher) group_[i] = nullptr;
+  }
 }
 
 void Poller::begin_wait() {
@@ -72,8 +75,19 @@ void Poller::poll() {
   while (batch_next_ < batch_end_) {
     const epoll_event& event = batch_[batch_next_++];
     if (event.data.ptr != nullptr) static_cast<Watcher*>(event.data.ptr)->on_events(event.events);
+    if (group_size_ == group_.size()) run_stages();
   }
+  run_stages();
   batch_next_ = batch_end_ = 0;
+}
+
+void Poller::run_stages() {
+  for (const Stage stage : {Stage::work, Stage::send}) {
+    for (std::size_t i = 0; i < group_size_; ++i) {
+      if (group_[i] != nullptr) group_[i]->on_stage(stage);
+    }
+  }
+  group_size_ = 0;
 }
 
 // Whoever is destroyed may own other watchers, which leave the list meanwhile.

@@ -114,6 +114,12 @@ void Socket::on_events(std::uint32_t events) {
   if (reader) reader->complete_now({});
 }
 
+void Socket::on_stage(Stage stage) {
+  if (!reader_ || fast_path_ == nullptr || fast_path_->on_stage(stage)) return;
+  // The fast path may have closed this socket, which ends the wait.
+  if (const auto reader = take(reader_)) reader->complete_now({});
+}
+
 bool Socket::abandon() {
   const auto reader = take(reader_);
   const auto writer = take(writer_);

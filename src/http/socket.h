@@ -26,12 +26,15 @@ class Socket final : private Poller::Watcher {
   using lowest_layer_type = Socket;
   using Error = boost::system::error_code;
   enum class Side { read, write };
+  using Stage = Poller::Stage;
 
-  // Called when there is something to read while somebody waits for it. True: it was dealt with,
-  // and the wait goes on. May destroy the socket when it returns false only through the wait.
+  // Called while somebody waits for something to read: when there is something, and with each stage
+  // after defer(). True: it was dealt with, and the wait goes on. May destroy the socket when it
+  // returns false only through the wait.
   class FastPath {
    public:
     virtual bool on_readable() = 0;
+    virtual bool on_stage(Stage stage) = 0;
 
    protected:
     ~FastPath() = default;
@@ -49,6 +52,7 @@ class Socket final : private Poller::Watcher {
   // Nothing has come, not even the end, as far as the kernel has said with the events that are
   // being delivered. False also when that is not known.
   bool is_known_quiet() const { return !readable_ && !hung_up_ && poller_.is_delivering(); }
+  void defer() { poller_.defer(*this); }  // within on_readable()
   void set_fast_path(FastPath* path) { fast_path_ = path; }
 
   // error::would_block: nothing to be had now. error::eof: the peer sends no more.
@@ -128,6 +132,7 @@ class Socket final : private Poller::Watcher {
   std::unique_ptr<Wait> take(std::unique_ptr<Wait>& wait);
   void on_events(std::uint32_t events) override;
   bool abandon() override;
+  void on_stage(Stage stage) override;
 
   const LoopExecutor executor_;
   Poller& poller_;

@@ -112,6 +112,17 @@ class RawClient {
     if (socket_ >= 0) ::close(socket_);
     socket_ = -1;
   }
+  // Closes with a reset.
+  void reset() {
+    const linger at_once{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(socket_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    close();
+  }
+  // Has anything arrived that was not read yet?
+  bool has_received() const {
+    char byte;
+    return !pending_.empty() || ::recv(socket_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+  }
   void shutdown_send() { ::shutdown(socket_, SHUT_WR); }
 
   bool send(std::string_view bytes) {
