@@ -11,10 +11,13 @@ namespace b3::bbb {
 
 namespace {
 
-bool is_checksum_piece(std::string_view piece) {
+// `may_be_escaped`: false where there is no '%' in the whole text.
+bool is_checksum_piece(std::string_view piece, bool may_be_escaped) {
+  constexpr std::string_view wanted = "checksum";
+  if (piece.starts_with(wanted)) return piece.size() == wanted.size() || piece[wanted.size()] == '=';
+  if (!may_be_escaped) return false;
   const auto name = piece.substr(0, piece.find('='));
-  if (name == "checksum") return true;
-  return name.contains('%') && form_decode(name) == "checksum";
+  return name.contains('%') && form_decode(name) == wanted;
 }
 
 std::string_view value_of(std::string_view piece) {
@@ -79,9 +82,10 @@ std::expected<SignedQuery, ChecksumError> find_checksum(std::string_view raw_que
     std::string_view piece;
   };
   std::optional<Place> place;
+  const bool may_be_escaped = raw_query.contains('%');
   for (std::size_t begin = 0; begin <= raw_query.size();) {
     const std::string_view piece = raw_query.substr(begin, raw_query.find('&', begin) - begin);
-    if (is_checksum_piece(piece)) {
+    if (is_checksum_piece(piece, may_be_escaped)) {
       if (place) return std::unexpected(ChecksumError::repeated);
       place = Place{begin, piece};
     }

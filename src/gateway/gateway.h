@@ -77,6 +77,10 @@ class Gateway {
     std::string content_type;
   };
   enum class JoinStep { redirect, wait, missing, undecided };
+  struct JoinPlan {
+    JoinStep step;
+    const view::BackendEntry* backend = nullptr;  // to redirect to; valid until the next co_await
+  };
   // Where an answer comes from: `part` means the view, and the store may know more; `view` means
   // the view, and the store knows no more; `all` means that the node has been asked as well, where
   // that can help.
@@ -101,11 +105,14 @@ class Gateway {
   bool join_now(const http::Request& request, const TenantCall& call, http::Response& response,
                 Known known);
   Awaitable<http::Response> join(const http::Request& request, TenantCall call);
-  // Asks the node of a reservation whose create does not run here. False for other meetings.
-  Awaitable<bool> is_on_its_node(const http::Request& request, const TenantCall& call,
-                                 const std::string& scoped_id);
-  JoinStep plan_join(std::string_view frontend_id, std::string_view scoped_id) const;
-  void write_redirect(const TenantCall& call, std::string_view scoped_id, http::Response& response);
+  // Asks the node of a reservation whose create does not run here, and returns it when it has the
+  // meeting, until the next co_await. Null for other meetings.
+  Awaitable<const view::BackendEntry*> find_its_node(const http::Request& request,
+                                                     const TenantCall& call,
+                                                     const std::string& scoped_id);
+  JoinPlan plan_join(std::string_view frontend_id, std::string_view scoped_id) const;
+  static void write_redirect(const TenantCall& call, std::string_view scoped_id,
+                             const view::BackendEntry& backend, http::Response& response);
   http::Response waiting(const http::Request& request, std::string_view frontend_id,
                          const bbb::Parameters& parameters, WallTime first_seen, int attempt);
   Awaitable<http::Response> relay_join(const http::Request& request, TenantCall call);

@@ -46,9 +46,11 @@ constexpr std::string_view to_string(CallResult result) {
 // BBB says FAILED with status 200; the returncode is an answer's first element.
 inline CallResult result_of(const http::Response& response) {
   constexpr std::size_t beginning = 160;
-  const bool failed = response.status >= 400 ||
-                      std::string_view(response.body).substr(0, beginning).find(">FAILED<") !=
-                          std::string_view::npos;
+  const auto says_failed = [&] {
+    return std::string_view(response.body).substr(0, beginning).find(">FAILED<") !=
+           std::string_view::npos;
+  };
+  const bool failed = response.status >= 400 || (response.status == 200 && says_failed());
   return failed ? CallResult::failed : CallResult::success;
 }
 

@@ -21,28 +21,28 @@ bool wants_xml(const bbb::Parameters& parameters) {
 }
 
 // May people be sent to this node now? Its administrative state does not matter: a stopped
-// backend keeps serving the meetings it has.
-bool is_usable(const view::BackendEntry& entry, SteadyTime now) {
+// backend keeps serving the meetings it has. Most nodes have no agent: then nobody asks the clock.
+bool is_usable(const view::BackendEntry& entry, const std::function<Now()>& clock) {
   const auto state = entry.backend.node_state;
   if (state == NodeState::error || state == NodeState::stopped) return false;
-  return entry.agent_silence(now).value_or(milliseconds{0}) <= placement::agent_silence_limit;
+  if (!entry.backend.agent_heartbeat) return true;
+  return entry.agent_silence(clock().steady) <= placement::agent_silence_limit;
 }
 
 }  // namespace
 
-Gateway::JoinStep Gateway::plan_join(std::string_view frontend_id,
+Gateway::JoinPlan Gateway::plan_join(std::string_view frontend_id,
                                      std::string_view scoped_id) const {
   const auto* entry = find(frontend_id, scoped_id);
-  if (entry == nullptr) return JoinStep::missing;
-  if (entry->phase() != MeetingPhase::bound) return JoinStep::undecided;
+  if (entry == nullptr) return {JoinStep::missing};
+  if (entry->phase() != MeetingPhase::bound) return {JoinStep::undecided};
   const auto* backend = view_.backend(entry->backend_id());
-  if (backend == nullptr) return JoinStep::wait;
-  return is_usable(*backend, options_.clock().steady) ? JoinStep::redirect : JoinStep::wait;
+  if (backend == nullptr || !is_usable(*backend, options_.clock)) return {JoinStep::wait};
+  return {JoinStep::redirect, backend};
 }
 
 void Gateway::write_redirect(const TenantCall& call, std::string_view scoped_id,
-                             http::Response& response) {
-  const auto& backend = *view_.backend(view_.meeting(scoped_id)->backend_id());
+                             const view::BackendEntry& backend, http::Response& response) {
   redirect(response,
            node::signed_url(backend.backend, backend.settings, "join", call.parameters, scoped_id));
 }
@@ -56,7 +56,8 @@ bool Gateway::join_now(const http::Request& request, const TenantCall& call,
   }
   const auto scoped_id = bbb::scope(call.frontend_key, call.parameters.get("meetingID"));
   if (known == Known::part && may_be_behind(scoped_id)) return false;
-  switch (plan_join(call.frontend_id, scoped_id)) {
+  const auto plan = plan_join(call.frontend_id, scoped_id);
+  switch (plan.step) {
     case JoinStep::missing:
       response = xml ? meeting_not_found() : not_found_page(language_of(request), request.id);
       return true;
@@ -72,7 +73,7 @@ bool Gateway::join_now(const http::Request& request, const TenantCall& call,
       return true;
     case JoinStep::redirect:
       if (xml) return false;
-      write_redirect(call, scoped_id, response);
+      write_redirect(call, scoped_id, *plan.backend, response);
       return true;
   }
   return false;
@@ -108,7 +109,8 @@ bool Gateway::retry_join_now(const http::Request& request, http::Response& respo
                         std::move(*parameters)};
   const auto scoped_id = bbb::scope(call.frontend_key, call.parameters.get("meetingID"));
   if (known == Known::part && may_be_behind(scoped_id)) return false;
-  switch (plan_join(call.frontend_id, scoped_id)) {
+  const auto plan = plan_join(call.frontend_id, scoped_id);
+  switch (plan.step) {
     case JoinStep::missing:
       response = not_found_page(language, request.id);
       break;
@@ -120,7 +122,7 @@ bool Gateway::retry_join_now(const http::Request& request, http::Response& respo
           waiting(request, call.frontend_id, call.parameters, join->first_seen, join->attempt + 1);
       break;
     case JoinStep::redirect:
-      write_redirect(call, scoped_id, response);
+      write_redirect(call, scoped_id, *plan.backend, response);
       break;
   }
   return true;
@@ -135,8 +137,8 @@ boost::asio::awaitable<http::Response> Gateway::retry_join(const http::Request& 
     const TenantCall call{frontend->frontend.id, frontend->frontend.key, "join", *parameters};
     const auto scoped_id = bbb::scope(call.frontend_key, call.parameters.get("meetingID"));
     co_await look_up(request, scoped_id);
-    if (co_await is_on_its_node(request, call, scoped_id)) {
-      write_redirect(call, scoped_id, response);
+    if (const auto* backend = co_await find_its_node(request, call, scoped_id)) {
+      write_redirect(call, scoped_id, *backend, response);
       co_return response;
     }
   }
@@ -148,9 +150,9 @@ boost::asio::awaitable<http::Response> Gateway::join(const http::Request& reques
                                                      TenantCall call) {
   http::Response response;
   const auto scoped_id = bbb::scope(call.frontend_key, call.parameters.get("meetingID"));
-  if (co_await is_on_its_node(request, call, scoped_id)) {
+  if (const auto* backend = co_await find_its_node(request, call, scoped_id)) {
     if (wants_xml(call.parameters)) co_return co_await relay_join(request, std::move(call));
-    write_redirect(call, scoped_id, response);
+    write_redirect(call, scoped_id, *backend, response);
     co_return response;
   }
   if (join_now(request, call, response, Known::all)) co_return response;
@@ -159,27 +161,26 @@ boost::asio::awaitable<http::Response> Gateway::join(const http::Request& reques
 
 // Whoever made the reservation may have told its tenant of the meeting, and died before the store
 // knew.
-boost::asio::awaitable<bool> Gateway::is_on_its_node(const http::Request& request,
-                                                     const TenantCall& call,
-                                                     const std::string& scoped_id) {
-  if (plan_join(call.frontend_id, scoped_id) != JoinStep::undecided) co_return false;
+boost::asio::awaitable<const view::BackendEntry*> Gateway::find_its_node(
+    const http::Request& request, const TenantCall& call, const std::string& scoped_id) {
+  if (plan_join(call.frontend_id, scoped_id).step != JoinStep::undecided) co_return nullptr;
   const auto* entry = find(call.frontend_id, scoped_id);
-  if (is_begun_here(*entry)) co_return false;
+  if (is_begun_here(*entry)) co_return nullptr;
   const auto epoch = entry->epoch();
   const auto* backend = view_.backend(entry->backend_id());
-  if (backend == nullptr || !is_usable(*backend, options_.clock().steady)) co_return false;
+  if (backend == nullptr || !is_usable(*backend, options_.clock)) co_return nullptr;
   const auto backend_id = backend->backend.id;
   bbb::Parameters parameters;
   parameters.set("meetingID", scoped_id);
   const auto found = co_await nodes_.call(
       node::target_of(backend->backend, backend->settings),
       {"getMeetingInfo", std::move(parameters), {}, {}, request.id, {}}, options_.probe_timeouts);
-  if (!found || !found->answer.success()) co_return false;
+  if (!found || !found->answer.success()) co_return nullptr;
   const auto internal_id = found->answer.text("internalMeetingID");
-  if (co_await may_have_ended(backend_id, internal_id)) co_return false;
+  if (co_await may_have_ended(backend_id, internal_id)) co_return nullptr;
   entry = find(call.frontend_id, scoped_id);
-  co_return entry != nullptr &&
-      entry->epoch() == epoch&& view_.backend(entry->backend_id()) != nullptr;
+  if (entry == nullptr || entry->epoch() != epoch) co_return nullptr;
+  co_return view_.backend(entry->backend_id());
 }
 
 // join with redirect=false: the node's XML names the URL and the session to use.
