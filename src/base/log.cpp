@@ -48,9 +48,19 @@ bool needs_escape(char32_t code_point) {
          code_point == 0x2029;
 }
 
+// Of ASCII characters that stand for themselves; almost every text is one.
+std::size_t plain_prefix(std::string_view text) {
+  const auto is_plain = [](char c) { return c >= 0x20 && c < 0x7F && c != '"' && c != '\\'; };
+  return std::size_t(std::ranges::find_if_not(text, is_plain) - text.begin());
+}
+
 // The inside of a JSON string: always valid UTF-8 on one line.
 void append_escaped(std::string& line, std::string_view text) {
-  while (!text.empty()) {
+  for (;;) {
+    const std::size_t plain = plain_prefix(text);
+    line += text.substr(0, plain);
+    text.remove_prefix(plain);
+    if (text.empty()) return;
     const Utf8Character character = first_utf8_character(text);
     if (character.length == 0) {
       line += utf8_replacement;
