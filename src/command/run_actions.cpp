@@ -171,7 +171,7 @@ asio::awaitable<Verdict> Runner::refresh(const store::CommandRow& command) {
   const auto took = std::chrono::duration<double, std::milli>(options_.clock().steady - asked);
   co_return Verdict{Verdict::Kind::success,
                     boost::json::serialize(
-                        boost::json::object{{"meetings", result->answer.meetings().size()},
+                        boost::json::object{{"meetings", result->meetings.size()},
                                             {"latency_ms", std::round(took.count() * 10) / 10}})};
 }
 

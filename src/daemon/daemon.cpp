@@ -11,6 +11,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <memory>
 #include <optional>
@@ -124,10 +125,14 @@ class Daemon {
         metrics_server_(loop_, metrics_page_, metrics_limits()),
         signals_(loop_, SIGTERM, SIGINT) {
     revocations_.load(start.revoked_tokens);
+    nodes_.read_large_answers_on(readers_.get_executor());
   }
 
   // What was cut off at shutdown is destroyed while all it refers to still lives.
-  ~Daemon() { loop_.abandon(); }
+  ~Daemon() {
+    readers_.join();
+    loop_.abandon();
+  }
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
 
@@ -308,6 +313,7 @@ class Daemon {
   view::InFlight in_flight_;
   http::Client client_;
   node::Nodes nodes_;
+  asio::thread_pool readers_{1};  // of large answers
   gateway::Gateway gateway_;
   events::Events events_;
   command::Runner runner_;

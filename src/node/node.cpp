@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -258,8 +261,11 @@ asio::awaitable<std::expected<NodeAnswer, CallError>> Nodes::send(
   }
   const auto began = clock_().steady;
   try {
-    auto result = request ? read(subject, co_await sender_.send(std::move(*request)))
-                          : CallResult(std::unexpected(request.error()));
+    std::optional<Received> response;
+    if (request) response.emplace(co_await sender_.send(std::move(*request)));
+    auto result = !response             ? CallResult(std::unexpected(request.error()))
+                  : is_large(*response) ? co_await read_aside(subject, *response, is_poll)
+                                        : read(subject, *response, is_poll);
     const bool impatient = !result && result.error().failure == CallFailure::no_answer &&
                            patience.response < timeouts_.response;
     const bool is_ours = !result && result.error().evidence == Evidence::none;
@@ -273,9 +279,22 @@ asio::awaitable<std::expected<NodeAnswer, CallError>> Nodes::send(
   }
 }
 
-Nodes::CallResult Nodes::read(
-    const Subject& subject,
-    const std::expected<http::ClientResponse, http::ClientError>& response) {
+bool Nodes::is_large(const Received& response) const {
+  return readers_ && response && response->body.size() >= large_answer_bytes;
+}
+
+asio::awaitable<Nodes::CallResult> Nodes::read_aside(const Subject& subject,
+                                                     const Received& response, bool is_poll) {
+  std::optional<CallResult> result;
+  const auto read_here = [&]() -> asio::awaitable<void> {
+    result = read(subject, response, is_poll);
+    co_return;
+  };
+  co_await asio::co_spawn(*readers_, read_here, asio::use_awaitable);
+  co_return std::move(*result);
+}
+
+Nodes::CallResult Nodes::read(const Subject& subject, const Received& response, bool is_poll) {
   if (!response) {
     return std::unexpected(CallError{
         to_call_failure(response.error().failure),
@@ -291,7 +310,9 @@ Nodes::CallResult Nodes::read(
     return std::unexpected(
         garbage(subject, *response, malformed ? "not well-formed XML" : "not a BBB answer"));
   }
-  return CallResult(std::in_place, std::move(*answer), response->status);
+  std::vector<bbb::NodeMeeting> meetings;
+  if (is_poll && answer->success()) meetings = answer->meetings();
+  return CallResult(std::in_place, std::move(*answer), response->status, std::move(meetings));
 }
 
 CallError Nodes::garbage(const Subject& subject, const http::ClientResponse& response,

@@ -1,6 +1,7 @@
 // Calls to BBB nodes: signs, sends, reads.
 #pragma once
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <expected>
@@ -10,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "base/encoding.h"
 #include "base/time.h"
@@ -46,6 +48,7 @@ struct Call {
   std::string accept_language;
   // A poll finds out whether the node is there, so no breaker keeps it from trying, and its failure
   // is judged by the refresh. That it got through closes the breaker.
+  // The meetings of its answer are read, too (NodeAnswer::meetings).
   bool is_poll = false;
 };
 
@@ -79,6 +82,7 @@ struct CallError {
 struct NodeAnswer {
   bbb::Answer answer;
   int status = 200;
+  std::vector<bbb::NodeMeeting> meetings{};  // of a poll
 };
 
 // The shell around an http::Sender, which must outlive it. Event loop thread only.
@@ -92,6 +96,14 @@ class Nodes {
   // The target is read at once, everything else happens when the result is awaited.
   boost::asio::awaitable<std::expected<NodeAnswer, CallError>> call(
       const Target& target, Call call, std::optional<Timeouts> timeouts = {});
+
+  // Large answers cost milliseconds to read: where that is done, so that nobody on the event loop
+  // waits for it; on the loop unless this is called. What is being read there refers to frames of
+  // the loop's coroutines, so its owner lets it finish before those go.
+  void read_large_answers_on(boost::asio::any_io_executor readers) {
+    readers_ = std::move(readers);
+  }
+  static constexpr std::size_t large_answer_bytes = 64 * 1024;
 
   // Would calls fail at once now?
   bool open(std::string_view backend_id) const;
@@ -116,8 +128,12 @@ class Nodes {
   const std::expected<Url, std::string>& address_of(const std::string& base_url);
   boost::asio::awaitable<CallResult> send(Subject subject, bool is_poll, Timeouts timeouts,
                                           std::expected<http::ClientRequest, CallError> request);
-  static CallResult read(const Subject& subject,
-                         const std::expected<http::ClientResponse, http::ClientError>& response);
+  using Received = std::expected<http::ClientResponse, http::ClientError>;
+  bool is_large(const Received& response) const;
+  // Pure: on whatever thread.
+  static CallResult read(const Subject& subject, const Received& response, bool is_poll);
+  boost::asio::awaitable<CallResult> read_aside(const Subject& subject, const Received& response,
+                                                bool is_poll);
   static CallError garbage(const Subject& subject, const http::ClientResponse& response,
                            std::string_view why);
   void note(const Subject& subject, bool counts, Breaker::Admission admission,
@@ -129,6 +145,7 @@ class Nodes {
   Timeouts timeouts_;
   std::function<Now()> clock_;
   std::function<void(std::string_view)> observer_;
+  std::optional<boost::asio::any_io_executor> readers_;
   std::map<std::string, Breaker, std::less<>> breakers_;  // by backend id; none: closed
   std::unordered_map<std::string, std::expected<Url, std::string>> addresses_;  // by base URL
   NodeStatistics statistics_;

@@ -5,6 +5,9 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <future>
 
 #include "bbb/checksum.h"
 #include "http/server.h"
@@ -329,4 +332,59 @@ TEST_CASE("a node that does not answer in time") {
                                     .response = std::chrono::milliseconds(50)}));
   REQUIRE_FALSE(answer);
   CHECK(answer.error().failure == CallFailure::no_answer);
+}
+
+TEST_CASE("the meetings of a poll are read with its answer") {
+  Bench bench;
+  bench.stub.next.body =
+      "<response><returncode>SUCCESS</returncode><meetings><meeting><meetingID>a~b</meetingID>"
+      "</meeting></meetings></response>";
+  Call poll;
+  poll.name = "getMeetings";
+  CHECK(bench.call(poll)->meetings.empty());
+  poll.is_poll = true;
+  const auto found = bench.call(poll);
+  REQUIRE(found);
+  REQUIRE(found->meetings.size() == 1);
+  CHECK(found->meetings[0].scoped_id == "a~b");
+}
+
+TEST_CASE("the event loop does not wait for large answers to be read") {
+  Bench bench;
+  asio::thread_pool readers{1};
+  bench.nodes.read_large_answers_on(readers.get_executor());
+  std::promise<void> busy;
+  asio::post(readers, [&] { busy.get_future().wait(); });
+
+  const auto listing = [](std::size_t size) {
+    return "<response><returncode>SUCCESS</returncode><meetings><meeting><meetingID>a~b</meetingID>"
+           "<meetingName>" +
+           std::string(size, 'x') + "</meetingName></meeting></meetings></response>";
+  };
+  Call poll;
+  poll.name = "getMeetings";
+  poll.is_poll = true;
+  bench.stub.next.body = listing(100);
+  CHECK(bench.call(poll)->meetings.size() == 1);  // although the readers are busy
+
+  bench.stub.next.body = listing(Nodes::large_answer_bytes);
+  std::optional<CallResult> large;
+  asio::co_spawn(
+      bench.loop,
+      [&]() -> asio::awaitable<void> { large = co_await bench.nodes.call(bench.target, poll); },
+      asio::detached);
+  bench.loop.restart();
+  bench.stub.last.id.clear();
+  while (bench.stub.last.id.empty()) bench.loop.run_one();  // until the node has been asked
+  bench.stub.next.body = listing(100);
+  CHECK(bench.call(poll)->meetings.size() == 1);
+  CHECK_FALSE(large);
+  busy.set_value();
+  bench.loop.restart();
+  while (!large) bench.loop.run_one();
+  REQUIRE(*large);
+  CHECK((*large)->meetings.size() == 1);
+
+  bench.stub.next.body = listing(Nodes::large_answer_bytes) + "<";
+  CHECK(bench.failure(poll).failure == CallFailure::garbage);
 }

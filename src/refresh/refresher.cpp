@@ -209,7 +209,7 @@ asio::awaitable<void> Refresher::refresh_once(const std::string& backend_id) {
   if (!is_answered) {
     co_await record_failure(before, std::move(contact), started);
   } else {
-    poll.meetings = result->answer.meetings();
+    poll.meetings = std::move(result->meetings);
     co_await record({.before = before,
                      .target = std::move(target),
                      .poll = std::move(poll),
