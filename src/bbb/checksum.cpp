@@ -14,7 +14,8 @@ namespace {
 // `may_be_escaped`: false where there is no '%' in the whole text.
 bool is_checksum_piece(std::string_view piece, bool may_be_escaped) {
   constexpr std::string_view wanted = "checksum";
-  if (piece.starts_with(wanted)) return piece.size() == wanted.size() || piece[wanted.size()] == '=';
+  if (piece.starts_with(wanted))
+    return piece.size() == wanted.size() || piece[wanted.size()] == '=';
   if (!may_be_escaped) return false;
   const auto name = piece.substr(0, piece.find('='));
   return name.contains('%') && form_decode(name) == wanted;
