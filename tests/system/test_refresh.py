@@ -145,6 +145,29 @@ def test_a_slow_node_does_not_delay_the_others(cluster):
     cluster.wait_eligible("node1")
 
 
+def test_listings_that_are_read_beside_the_event_loop(start_cluster):
+    """Some 500 KB each, several a second, also when the program is told to stop."""
+    cluster = start_cluster(nodes=1, settings={"B3SCALE_REFRESH_INTERVAL": "100ms"})
+    tenant = cluster.tenant()
+    ids = [f"room-{i:02}" for i in range(40)]
+    for each in ids:
+        assert tenant.create(each).success
+        cluster.nodes.people("node1", scoped(tenant, each), join=30)
+    for _ in range(3):
+        wait_until(lambda: tenant.get("getMeetings").body.count(b"<attendee>") == 40 * 30,
+                   "not all 1,200 people are listed")
+        assert cluster.daemon.process.stop() == 0
+        cluster.start_daemon()
+    cluster.nodes.end_on_node("node1", scoped(tenant, ids.pop()))
+    wait_until(lambda: tenant.meeting_ids() == ids, "the meeting is still shown")
+    assert tenant.join("room-00").status == 302
+    cluster.nodes.fault("node1", "getMeetings", "truncated")
+    cluster.wait_eligible("node1", eligible=False)
+    assert tenant.meeting_ids() == ids
+    cluster.nodes.heal("node1")
+    cluster.wait_eligible("node1")
+
+
 def test_a_tenants_meeting_found_on_a_node_is_taken_up(start_cluster):
     """After the database was lost: the nodes still know, and ids tell whose they are."""
     cluster = start_cluster()
