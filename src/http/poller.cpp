@@ -82,12 +82,15 @@ void Poller::poll() {
 }
 
 void Poller::run_stages() {
+  const struct EmptyGroup {
+    std::size_t& size;
+    ~EmptyGroup() { size = 0; }
+  } empty_group{group_size_};
   for (const Stage stage : {Stage::work, Stage::send}) {
     for (std::size_t i = 0; i < group_size_; ++i) {
       if (group_[i] != nullptr) group_[i]->on_stage(stage);
     }
   }
-  group_size_ = 0;
 }
 
 // Whoever is destroyed may own other watchers, which leave the list meanwhile.
