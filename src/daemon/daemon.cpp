@@ -258,7 +258,7 @@ class Daemon {
   asio::awaitable<void> tidy() {
     for (;;) {
       Timer timer{loop_};
-      timer.expires_after(seconds{60});
+      timer.expires_after(between_returns());
       co_await timer.wait();
       return_free_memory();
     }

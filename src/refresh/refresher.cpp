@@ -210,6 +210,7 @@ asio::awaitable<void> Refresher::refresh_once(const std::string& backend_id) {
     co_await record_failure(before, std::move(contact), started);
   } else {
     poll.meetings = std::move(result->meetings);
+    result = std::unexpected(node::CallError{});  // large, and of no use while the rest is written
     co_await record({.before = before,
                      .target = std::move(target),
                      .poll = std::move(poll),
