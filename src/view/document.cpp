@@ -1,5 +1,7 @@
 #include "view/document.h"
 
+#include <fmt/format.h>
+#include <zdict.h>
 #include <zstd.h>
 
 #include <memory>
@@ -11,6 +13,12 @@ namespace {
 
 // Above this one packing takes several times as long for the last few percent.
 constexpr int level = 4;
+
+// Enough for the header and the tables of codes that come before a dictionary's text.
+constexpr std::size_t room_for_codes = 4096;
+
+// ZSTD_MAGICNUMBER, little-endian: the same in every frame, so that none is kept with it.
+constexpr std::string_view magic = "\x28\xb5\x2f\xfd";
 
 enum class Form : char { as_it_is, compressed, compressed_with_marks };
 
@@ -32,25 +40,92 @@ T* made(T* object) {
   return object;
 }
 
-// Made once; read by any thread.
+std::size_t checked(std::size_t result) {
+  if (ZSTD_isError(result)) {
+    throw std::runtime_error(fmt::format("packing documents: {}", ZSTD_getErrorName(result)));
+  }
+  return result;
+}
+
+// The dictionary's text and, learned from the samples, codes for what is not in it: documents are
+// so short that codes of their own would take a seventh of each.
+std::string make_dictionary() {
+  const auto text = document_dictionary();
+  std::string samples;
+  std::vector<std::size_t> sizes;
+  for (const auto& sample : document_samples()) {
+    samples += sample;
+    sizes.push_back(sample.size());
+  }
+  const ZDICT_params_t parameters{.compressionLevel = level, .notificationLevel = 0, .dictID = 0};
+  std::string dictionary(text.size() + room_for_codes, '\0');
+  dictionary.resize(checked(
+      ZDICT_finalizeDictionary(dictionary.data(), dictionary.size(), text.data(), text.size(),
+                               samples.data(), sizes.data(), unsigned(sizes.size()), parameters)));
+  return dictionary;
+}
+
+// Made once, in some milliseconds; read by any thread.
+const std::string& dictionary() {
+  static const std::string once = make_dictionary();
+  return once;
+}
+
 const ZSTD_CDict* packing_dictionary() {
-  static const std::unique_ptr<ZSTD_CDict, Freeing<ZSTD_freeCDict>> dictionary{
-      made(ZSTD_createCDict(document_dictionary().data(), document_dictionary().size(), level))};
-  return dictionary.get();
+  static const std::unique_ptr<ZSTD_CDict, Freeing<ZSTD_freeCDict>> once{
+      made(ZSTD_createCDict(dictionary().data(), dictionary().size(), level))};
+  return once.get();
 }
 
 const ZSTD_DDict* unpacking_dictionary() {
-  static const std::unique_ptr<ZSTD_DDict, Freeing<ZSTD_freeDDict>> dictionary{
-      made(ZSTD_createDDict(document_dictionary().data(), document_dictionary().size()))};
-  return dictionary.get();
+  static const std::unique_ptr<ZSTD_DDict, Freeing<ZSTD_freeDDict>> once{
+      made(ZSTD_createDDict(dictionary().data(), dictionary().size()))};
+  return once.get();
 }
 
-std::size_t compress(std::string& packed, std::string_view document) {
-  thread_local const std::unique_ptr<ZSTD_CCtx, Freeing<ZSTD_freeCCtx>> context{
-      made(ZSTD_createCCtx())};
-  packed.resize(1 + ZSTD_compressBound(document.size()));
-  return ZSTD_compress_usingCDict(context.get(), packed.data() + 1, packed.size() - 1,
-                                  document.data(), document.size(), packing_dictionary());
+ZSTD_CCtx* packing_context() {
+  thread_local const auto context = [] {
+    std::unique_ptr<ZSTD_CCtx, Freeing<ZSTD_freeCCtx>> fresh{made(ZSTD_createCCtx())};
+    // There is one dictionary: its number would be four more bytes in every document.
+    checked(ZSTD_CCtx_setParameter(fresh.get(), ZSTD_c_dictIDFlag, 0));
+    checked(ZSTD_CCtx_refCDict(fresh.get(), packing_dictionary()));
+    return fresh;
+  }();
+  return context.get();
+}
+
+ZSTD_DCtx* unpacking_context() {
+  thread_local const auto context = [] {
+    std::unique_ptr<ZSTD_DCtx, Freeing<ZSTD_freeDCtx>> fresh{made(ZSTD_createDCtx())};
+    checked(ZSTD_DCtx_refDDict(fresh.get(), unpacking_dictionary()));
+    return fresh;
+  }();
+  return context.get();
+}
+
+// `form` and a frame (RFC 8878, section 3.1.1) without its magic number.
+std::string compress(std::string_view document, Form form) {
+  std::string packed(ZSTD_compressBound(document.size()), '\0');
+  packed.resize(checked(ZSTD_compress2(packing_context(), packed.data(), packed.size(),
+                                       document.data(), document.size())));
+  packed.erase(0, magic.size() - 1);
+  packed.front() = char(form);
+  return packed;
+}
+
+std::string decompress(std::string_view content) {
+  const auto frame = std::string(magic).append(content);
+  const auto size = ZSTD_getFrameContentSize(frame.data(), frame.size());
+  if (size == ZSTD_CONTENTSIZE_ERROR || size == ZSTD_CONTENTSIZE_UNKNOWN) {
+    throw std::logic_error("a document in memory is damaged");
+  }
+  std::string text(size, '\0');
+  const auto got = ZSTD_decompressDCtx(unpacking_context(), text.data(), text.size(), frame.data(),
+                                       frame.size());
+  if (ZSTD_isError(got) || got != size) {
+    throw std::logic_error("a document in memory is damaged");
+  }
+  return text;
 }
 
 bool is_marked(std::string_view known) {
@@ -90,38 +165,16 @@ std::string replace_marks(std::string_view text, const KnownTexts& known) {
   }
 }
 
-std::string decompress(std::string_view content) {
-  thread_local const std::unique_ptr<ZSTD_DCtx, Freeing<ZSTD_freeDCtx>> context{
-      made(ZSTD_createDCtx())};
-  const auto size = ZSTD_getFrameContentSize(content.data(), content.size());
-  if (size == ZSTD_CONTENTSIZE_ERROR || size == ZSTD_CONTENTSIZE_UNKNOWN) {
-    throw std::logic_error("a document in memory is damaged");
-  }
-  std::string text(size, '\0');
-  const auto got =
-      ZSTD_decompress_usingDDict(context.get(), text.data(), text.size(), content.data(),
-                                 content.size(), unpacking_dictionary());
-  if (ZSTD_isError(got) || got != size) {
-    throw std::logic_error("a document in memory is damaged");
-  }
-  return text;
-}
-
 }  // namespace
 
 std::string pack_document(std::string_view document, const KnownTexts& known) {
-  std::string packed;
-  if (document.empty()) return packed;
+  if (document.empty()) return {};
   std::string text{document};
   const auto form = put_marks(text, known) ? Form::compressed_with_marks : Form::compressed;
-  const auto size = compress(packed, text);
-  if (ZSTD_isError(size) || size >= document.size()) {
-    packed.assign(1, char(Form::as_it_is));
-    packed += document;
-    return packed;
-  }
-  packed.resize(1 + size);
-  packed.front() = char(form);
+  auto packed = compress(text, form);
+  if (packed.size() <= document.size()) return packed;
+  packed.assign(1, char(Form::as_it_is));
+  packed += document;
   return packed;
 }
 

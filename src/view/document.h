@@ -4,6 +4,7 @@
 #include <array>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace b3::view {
 
@@ -16,7 +17,9 @@ std::string pack_document(std::string_view document, const KnownTexts& known);
 // for anything else.
 std::string unpack_document(std::string_view packed, const KnownTexts& known);
 
-// What BBB's answers look like; see document_dictionary.cpp.
+// What BBB's answers have in common; see document_dictionary.cpp.
 std::string_view document_dictionary();
+// Whole ones, made up; see document_samples.cpp.
+std::vector<std::string> document_samples();
 
 }  // namespace b3::view

@@ -104,6 +104,18 @@ TEST_CASE("any document survives packing, whatever it repeats of the meeting") {
   CHECK(unpack_document("", known).empty());
 }
 
+TEST_CASE("meetings with people in them are packed to less than an eighth") {
+  std::size_t before = 0;
+  std::size_t after = 0;
+  for (const auto& document : document_samples()) {
+    const auto packed = pack_document(document, {});
+    CHECK(unpack_document(packed, {}) == document);
+    before += document.size();
+    after += packed.size();
+  }
+  CHECK(after * 8 < before);
+}
+
 TEST_CASE("a damaged document is noticed") {
   auto packed = pack_document(document_of("key~mathematics"), {});
   packed.resize(packed.size() - 1);
