@@ -1,8 +1,10 @@
 #include "store/grouped_writes.h"
 
 #include <algorithm>
+#include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <chrono>
 #include <iterator>
@@ -33,7 +35,7 @@ struct GroupedWrites::Waiter {
   bool is_answered() const { return answer.has_value() || failure != nullptr; }
 
   Request request;
-  bool taken = false;  // into a group
+  std::atomic<bool> taken = false;  // into a group
   std::optional<typename Request::Answer> answer;
   std::exception_ptr failure;
   Timer answered;  // cut short by the answer
@@ -41,9 +43,8 @@ struct GroupedWrites::Waiter {
 
 namespace {
 
-// The first of those that wait, at most so many.
 template <class Waiters>
-Waiters take_first(Waiters& waiting, std::size_t most) {
+Waiters take(Waiters& waiting, std::size_t most) {
   const auto end = waiting.begin() + std::ptrdiff_t(std::min(waiting.size(), most));
   Waiters taken(std::make_move_iterator(waiting.begin()), std::make_move_iterator(end));
   waiting.erase(waiting.begin(), end);
@@ -66,18 +67,6 @@ void wake(const Waiters& waiters, const std::exception_ptr& failure) {
   }
 }
 
-struct Call {
-  std::vector<Meeting> reservations;
-  std::vector<Store::BindRequest> bindings;
-  WallTime now{};
-
-  Store::CreatesDone make(Store& store) const {
-    auto done = store.write_creates(reservations, bindings, now);
-    store.leave_out_last_write();
-    return done;
-  }
-};
-
 }  // namespace
 
 template <class Request>
@@ -85,57 +74,49 @@ asio::awaitable<typename Request::Answer> GroupedWrites::submit(Waiters<Request>
                                                                 Request request) {
   const auto loop = co_await asio::this_coro::executor;
   const auto mine = std::make_shared<Waiter<Request>>(std::move(request), loop);
-  waiting.push_back(mine);
-  if (running_ == 0) {
-    begin(loop, Lane::only);
-  } else if (running_ < limits_.most_running && is_crowded()) {
-    begin(loop, Lane::crowd);
+  {
+    const std::scoped_lock lock{mutex_};
+    waiting.push_back(mine);
   }
+  begin(loop, 1);
   while (!mine->is_answered()) {
     mine->answered.expires_after(mine->taken ? SteadyTime::duration(std::chrono::hours{1})
                                              : limits_.patience);
     co_await mine->answered.wait();
-    if (!mine->taken && running_ < limits_.most_running) begin(loop, Lane::patience);
+    if (!mine->taken) begin(loop, limits_.most_running);
   }
   if (mine->failure) std::rethrow_exception(mine->failure);
   co_return std::move(*mine->answer);
 }
 
-bool GroupedWrites::is_crowded() const {
-  return waiting_.size() >= std::max(limits_.crowd, in_writing_);
-}
-
-void GroupedWrites::begin(const asio::any_io_executor& loop, Lane lane) {
+void GroupedWrites::begin(const asio::any_io_executor& loop, int most) {
+  if (running_ >= most) return;
   ++running_;
-  asio::co_spawn(loop, work_off(lane), asio::detached);
+  asio::co_spawn(loop, work_off(), asio::detached);
 }
 
-asio::awaitable<void> GroupedWrites::work_off(Lane lane) {
-  while (waiting_.size() > 0 && (lane != Lane::crowd || running_ == 1 || is_crowded())) {
-    Group group{take_first(waiting_.reservations, limits_.largest_group),
-                take_first(waiting_.bindings, limits_.largest_group)};
-    const auto size = group.size();
-    in_writing_ += size;
-    co_await write(std::move(group));
-    in_writing_ -= size;
+GroupedWrites::Group GroupedWrites::take_first() {
+  const std::scoped_lock lock{mutex_};
+  return {take(waiting_.reservations, limits_.largest_group),
+          take(waiting_.bindings, limits_.largest_group)};
+}
+
+asio::awaitable<void> GroupedWrites::work_off() {
+  for (auto group = take_first(); group.size() > 0; group = take_first()) {
+    co_await write(std::move(group), limits_.most_groups);
   }
   --running_;
 }
 
-asio::awaitable<void> GroupedWrites::write(Group group) {
-  Call call;
-  for (const auto& waiter : group.reservations)
-    call.reservations.push_back(waiter->request.meeting);
-  for (const auto& waiter : group.bindings) {
-    call.bindings.push_back(waiter->request.request);
-    call.now = std::max(call.now, waiter->request.now);
-  }
+asio::awaitable<void> GroupedWrites::write(Group group, int most_groups) {
+  const auto loop = co_await asio::this_coro::executor;
   std::exception_ptr failure;
   bool refused = false;
   try {
-    auto done = co_await store_.run([&call](Store& store) { return call.make(store); });
-    give(group.reservations, done.reserved);
-    give(group.bindings, done.bound);
+    auto done = co_await store_.run(
+        [&](Store& store) { return write_some(store, group, most_groups, loop); });
+    answer(group, done);
+    co_return;
   } catch (const StoreCorrupt&) {
     failure = std::current_exception();
     refused = group.size() > 1;
@@ -151,8 +132,41 @@ asio::awaitable<void> GroupedWrites::write(Group group) {
 }
 
 asio::awaitable<void> GroupedWrites::write_one_by_one(Group group) {
-  for (const auto& waiter : group.reservations) co_await write({{waiter}, {}});
-  for (const auto& waiter : group.bindings) co_await write({{}, {waiter}});
+  for (const auto& waiter : group.reservations) co_await write({{waiter}, {}}, 1);
+  for (const auto& waiter : group.bindings) co_await write({{}, {waiter}}, 1);
+}
+
+Store::CreatesDone GroupedWrites::write_some(Store& store, Group& group, int most_groups,
+                                             const asio::any_io_executor& loop) {
+  for (int written = 1;; ++written) {
+    auto done = write_on(store, group);
+    if (written == most_groups) return done;
+    auto next = take_first();
+    if (next.size() == 0) return done;
+    asio::post(loop, [answered = std::exchange(group, std::move(next)),
+                      done = std::move(done)]() mutable { answer(answered, done); });
+  }
+}
+
+Store::CreatesDone GroupedWrites::write_on(Store& store, const Group& group) {
+  std::vector<Meeting> reservations;
+  std::vector<Store::BindRequest> bindings;
+  WallTime now{};
+  for (const auto& waiter : group.reservations) reservations.push_back(waiter->request.meeting);
+  for (const auto& waiter : group.bindings) {
+    bindings.push_back(waiter->request.request);
+    now = std::max(now, waiter->request.now);
+  }
+  auto done = store.write_creates(reservations, bindings, now);
+  store.leave_out_last_write();
+  return done;
+}
+
+void GroupedWrites::answer(Group& group, Store::CreatesDone& done) {
+  give(group.reservations, done.reserved);
+  give(group.bindings, done.bound);
+  wake(group.reservations, nullptr);
+  wake(group.bindings, nullptr);
 }
 
 asio::awaitable<std::expected<ReserveOutcome, WriteError>> GroupedWrites::reserve(Meeting meeting) {

@@ -11,6 +11,7 @@
 #include <deque>
 #include <expected>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,13 +21,13 @@
 namespace b3::store {
 
 struct GroupLimits {
-  // Transactions at a time. Few large ones cost the database less than many small ones, so there is
-  // one, and another only beside a crowd or for a request that has waited for so long.
+  // Calls at a time. Few large transactions cost the database less than many small ones, so there
+  // is one call, and another only for a request that has waited for so long.
   int most_running = 2;
   milliseconds patience{50};
-  // So many that wait, and as many as are being written: the database then need not pause while the
-  // event loop hears of the last group.
-  std::size_t crowd = 32;
+  // A call writes one group after another without asking the event loop in between; but only so
+  // many, because others' announcements and a stopping executor wait for it.
+  int most_groups = 4;
   // Of either kind.
   std::size_t largest_group = 256;
 };
@@ -60,22 +61,28 @@ class GroupedWrites {
     std::size_t size() const { return reservations.size() + bindings.size(); }
   };
 
-  bool is_crowded() const;
-  // A lane beside another one ends when nobody waits; one for a crowd, with the crowd.
-  enum class Lane { only, patience, crowd };
-  void begin(const boost::asio::any_io_executor& loop, Lane lane);
   template <class Request>
   boost::asio::awaitable<typename Request::Answer> submit(Waiters<Request>& waiting,
                                                           Request request);
-  boost::asio::awaitable<void> work_off(Lane lane);
-  boost::asio::awaitable<void> write(Group group);
+  // Begins a call when fewer than so many are running.
+  void begin(const boost::asio::any_io_executor& loop, int most);
+  boost::asio::awaitable<void> work_off();
+  boost::asio::awaitable<void> write(Group group, int most_groups);
   boost::asio::awaitable<void> write_one_by_one(Group group);
+  // On a worker: writes the group, and then others that wait. All but the last one are answered
+  // from here.
+  Store::CreatesDone write_some(Store& store, Group& group, int most_groups,
+                                const boost::asio::any_io_executor& loop);
+  static Store::CreatesDone write_on(Store& store, const Group& group);
+  static void answer(Group& group, Store::CreatesDone& done);
+  // Any thread.
+  Group take_first();
 
   Executor& store_;
   const GroupLimits limits_;
-  Group waiting_;
-  std::size_t in_writing_ = 0;
   int running_ = 0;
+  std::mutex mutex_;  // guards the rest
+  Group waiting_;
 };
 
 }  // namespace b3::store

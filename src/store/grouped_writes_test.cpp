@@ -30,17 +30,18 @@ class SteppedWorkers final : public Workers {
 // Counts transactions, and can be away.
 class CountingConnection : public Connection {
  public:
-  CountingConnection(std::unique_ptr<Connection> inner, int& commits, bool& away)
-      : inner_(std::move(inner)), commits_(commits), away_(away) {}
+  CountingConnection(std::unique_ptr<Connection> inner, int& commits, int& commits_until_away)
+      : inner_(std::move(inner)), commits_(commits), commits_until_away_(commits_until_away) {}
   Dialect dialect() const override { return inner_->dialect(); }
   bool usable() override { return inner_->usable(); }
   void begin(Access access) override {
-    if (away_) throw StoreUnavailable("away");
+    if (commits_until_away_ == 0) throw StoreUnavailable("away");
     inner_->begin(access);
   }
   void commit() override {
     inner_->commit();
     ++commits_;
+    --commits_until_away_;
   }
   void rollback() noexcept override { inner_->rollback(); }
   Rows execute(std::string_view sql, Parameters parameters) override {
@@ -51,7 +52,7 @@ class CountingConnection : public Connection {
  private:
   std::unique_ptr<Connection> inner_;
   int& commits_;
-  bool& away_;
+  int& commits_until_away_;
 };
 
 struct World {
@@ -63,6 +64,7 @@ struct World {
       return insert_cluster(store);
     });
     commits = 0;
+    commits_until_away = -1;
   }
   ~World() { loop.abandon(); }
   World(const World&) = delete;
@@ -107,12 +109,12 @@ struct World {
   Loop loop;
   SqliteDatabase database;
   int commits = 0;
-  bool away = false;
+  int commits_until_away = -1;  // never
   std::deque<std::unique_ptr<Workers::Task>> tasks;
   Executor executor{[this] {
                       return make_sql_store([this] {
                         return std::make_unique<CountingConnection>(database.connect(), commits,
-                                                                    away);
+                                                                    commits_until_away);
                       });
                     },
                     std::make_unique<SteppedWorkers>(tasks)};
@@ -141,62 +143,36 @@ TEST_CASE("what arrives while a transaction is under way goes together in the ne
   for (int number = 0; number < 7; ++number) world.reserve("late" + std::to_string(number % 6));
   CHECK(world.tasks.size() == 1);
   world.step();
-  CHECK(world.rows.size() == 1);
-  REQUIRE(world.tasks.size() == 1);
-  world.step();
-  CHECK(world.rows.size() == 6);  // five, and then the rest
-  world.step();
   CHECK(world.rows.size() == 7);
   CHECK(world.lost == 1);
-  CHECK(world.commits == 4);  // and the look who holds the id
+  CHECK(world.commits == 4);  // one, five, the rest, and the look who holds the id
   CHECK(world.tasks.empty());
 }
 
-TEST_CASE("a crowd does not wait for the transaction under way") {
-  World world({.patience = milliseconds{50}, .crowd = 3});
-  world.reserve("a");
-  world.reserve("b");
-  world.reserve("c");
-  CHECK(world.tasks.size() == 1);
-  world.reserve("d");
-  CHECK(world.tasks.size() == 2);
-  for (const auto* id : {"e", "f", "g", "h"}) world.reserve(id);
-  CHECK(world.tasks.size() == 2);  // at most
+TEST_CASE("a call writes some groups, and then others have their turn at the worker") {
+  World world({.most_groups = 2, .largest_group = 1});
+  for (const auto* id : {"a", "b", "c", "d", "e"}) world.reserve(id);
+  REQUIRE(world.tasks.size() == 1);
   world.step();
-  CHECK(world.rows.size() == 1);
-  REQUIRE(world.tasks.size() == 2);
-  // The second one ends with its crowd: one who waits goes with the first one's next.
-  world.reserve("i");
+  CHECK(world.rows.size() == 2);
+  REQUIRE(world.tasks.size() == 1);
   world.step();
   CHECK(world.rows.size() == 4);
   REQUIRE(world.tasks.size() == 1);
   world.step();
-  CHECK(world.rows.size() == 8);
-  world.step();
-  CHECK(world.rows.size() == 9);
-  CHECK(world.commits == 4);
+  CHECK(world.rows.size() == 5);
+  CHECK(world.commits == 5);
   CHECK(world.tasks.empty());
 }
 
-TEST_CASE("a group that is smaller than the one under way is no crowd") {
-  World world({.patience = milliseconds{50}, .crowd = 2});
-  world.reserve("a");
-  for (const auto* id : {"b", "c", "d", "e"}) world.reserve(id);  // b and c are a crowd
-  CHECK(world.tasks.size() == 2);
-  world.step();  // what takes its place has d and e
-  REQUIRE(world.tasks.size() == 2);
-  world.reserve("f");
-  world.reserve("g");
-  world.step();  // two are under way, and two wait: a crowd
-  REQUIRE(world.tasks.size() == 2);
-  world.reserve("h");
-  world.reserve("i");
-  world.reserve("j");
-  world.step();
-  world.step();
-  CHECK(world.rows.size() == 7);
-  while (!world.tasks.empty()) world.step();
-  CHECK(world.rows.size() == 10);
+TEST_CASE("what a call has written before the database went away is answered") {
+  World world({.largest_group = 2});
+  for (const auto* id : {"a", "b", "c", "d", "e"}) world.reserve(id);
+  world.commits_until_away = 2;
+  world.step();  // a; b and c; not d and e
+  CHECK(world.rows.size() == 3);
+  CHECK(world.unavailable == 2);
+  CHECK(world.tasks.empty());
 }
 
 TEST_CASE("who has waited long enough does not wait for a transaction that hangs") {
@@ -242,10 +218,10 @@ TEST_CASE("bindings go in groups of their own") {
 TEST_CASE("everyone in a group hears that the database is away, and the next ones get through") {
   World world;
   for (int number = 0; number < 6; ++number) world.reserve("m" + std::to_string(number));
-  world.away = true;
+  world.commits_until_away = 0;
   while (!world.tasks.empty()) world.step();
   CHECK(world.unavailable == 6);
-  world.away = false;
+  world.commits_until_away = -1;
   world.reserve("after");
   world.step();
   CHECK(world.rows.size() == 1);
@@ -265,7 +241,7 @@ TEST_CASE("one that the database refuses does not fail the others") {
 }
 
 TEST_CASE("an abandoned loop takes those with it that wait for their group") {
-  World world;
+  World world({.most_groups = 1});
   for (int number = 0; number < 9; ++number) world.reserve("m" + std::to_string(number));
   world.step();
   world.loop.abandon();

@@ -172,10 +172,12 @@ std::string pack_document(std::string_view document, const KnownTexts& known) {
   std::string text{document};
   const auto form = put_marks(text, known) ? Form::compressed_with_marks : Form::compressed;
   auto packed = compress(text, form);
-  if (packed.size() <= document.size()) return packed;
-  packed.assign(1, char(Form::as_it_is));
-  packed += document;
-  return packed;
+  return packed.size() <= document.size() ? packed : keep_document(document);
+}
+
+std::string keep_document(std::string_view document) {
+  if (document.empty()) return {};
+  return std::string(1, char(Form::as_it_is)).append(document);
 }
 
 std::string unpack_document(std::string_view packed, const KnownTexts& known) {

@@ -13,7 +13,9 @@ using KnownTexts = std::array<std::string_view, 3>;
 
 // The empty document packs to nothing.
 std::string pack_document(std::string_view document, const KnownTexts& known);
-// Takes what pack_document() made in this process, with the same texts; throws std::logic_error
+// The same at no price in time and a high one in memory: for what will soon be replaced.
+std::string keep_document(std::string_view document);
+// Takes what these made in this process, with the same texts; throws std::logic_error
 // for anything else.
 std::string unpack_document(std::string_view packed, const KnownTexts& known);
 

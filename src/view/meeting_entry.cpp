@@ -81,7 +81,9 @@ void MeetingEntry::assign(const Meeting& meeting, std::uint64_t hash) {
   const bool same_document = texts_ && hash == document_hash_;
   std::string packed;
   if (!same_document) {
-    packed = pack_document(meeting.document, known);
+    // What a create was answered is replaced by the next poll: packing it costs more than it saves.
+    packed =
+        meeting.seen_at ? pack_document(meeting.document, known) : keep_document(meeting.document);
   } else if (known == known_texts()) {
     packed = part(document_part);
   } else {
