@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -98,8 +99,15 @@ class Connection {
     commit();
     return rows;
   }
+  // Asks for a statement's rows, which the database may look for until rows_ahead() waits for them.
+  // No other call in between.
+  virtual void ask_ahead(std::string sql) { asked_ahead_ = std::move(sql); }
+  virtual Rows rows_ahead() { return execute(asked_ahead_); }
   // Several statements without parameters and results, for migrations.
   virtual void execute_script(const std::string& sql) = 0;
+
+ private:
+  std::string asked_ahead_;
 };
 
 // Reads a row's cells from left to right. Throws StoreCorrupt when a cell is not what the

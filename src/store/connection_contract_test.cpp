@@ -4,6 +4,7 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <string>
 #include <thread>
 
 #include "base/time.h"
@@ -76,6 +77,43 @@ B3_DATABASE_TEST("a schema newer than the program is refused with both versions"
   const auto known = std::to_string(newest_schema_version(connection->dialect()));
   CHECK(text.find("up to " + known) != std::string::npos);
   CHECK(store->schema_version() == 4711);
+}
+
+B3_DATABASE_TEST("rows that were asked for ahead are those of that statement") {
+  if (!Database::available()) return;
+  const Database database;
+  const auto connection = database.connect();
+  connection->begin(Access::read);
+  for (const auto* each : {"1", "2"}) {
+    connection->ask_ahead(std::string("SELECT ") + each);
+    auto rows = connection->rows_ahead();
+    REQUIRE(rows.size() == 1);
+    CHECK(RowReader(rows.front()).integer() == std::stoi(each));
+  }
+  connection->ask_ahead("SELECT 1 WHERE 1 = 0");
+  CHECK(connection->rows_ahead().empty());
+  connection->commit();
+}
+
+B3_DATABASE_TEST("what was asked for ahead may fail, or never be fetched") {
+  if (!Database::available()) return;
+  const Database database;
+  auto connection = database.connect();
+  connection->begin(Access::read);
+  connection->ask_ahead("SELECT * FROM what_is_not_there");
+  CHECK_THROWS_AS(connection->rows_ahead(), StoreCorrupt);
+  connection->rollback();
+  REQUIRE(connection->usable());
+  connection->begin(Access::read);
+  connection->ask_ahead("SELECT 4711");
+  connection->rollback();
+  // Its rows are not taken for another statement's.
+  if (!connection->usable()) connection = database.connect();
+  connection->begin(Access::read);
+  auto rows = connection->execute("SELECT 1");
+  REQUIRE(rows.size() == 1);
+  CHECK(RowReader(rows.front()).integer() == 1);
+  connection->commit();
 }
 
 B3_DATABASE_TEST("a failed transaction leaves nothing behind") {

@@ -18,14 +18,17 @@ void visit_placements(Connection& connection, const std::function<void(Meeting)>
                                meeting_columns(connection.dialect(), MeetingTexts::none));
   const auto visit_all = [&](Rows rows) {
     for (auto& row : rows) visit(read_meeting(row));
-    return !rows.empty();
   };
   if (connection.dialect() == Dialect::sqlite) {
     visit_all(connection.execute(sql));
     return;
   }
   connection.execute_later(fmt::format("DECLARE placements NO SCROLL CURSOR FOR {}", sql));
-  while (visit_all(connection.execute("FETCH 1000 FROM placements"))) {
+  const std::string some = "FETCH 1000 FROM placements";
+  connection.ask_ahead(some);
+  for (auto rows = connection.rows_ahead(); !rows.empty(); rows = connection.rows_ahead()) {
+    connection.ask_ahead(some);
+    visit_all(std::move(rows));
   }
   connection.execute_later("CLOSE placements");
 }

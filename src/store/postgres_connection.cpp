@@ -116,6 +116,16 @@ Rows PostgresConnection::execute_and_commit(std::string_view sql, Parameters par
   return read_rows(result.get());
 }
 
+void PostgresConnection::ask_ahead(std::string sql) {
+  if (!waiting_.empty()) make_waiting();
+  send({std::move(sql), {}});
+  if (PQflush(connection_.get()) < 0) fail(nullptr);
+}
+
+Rows PostgresConnection::rows_ahead() {
+  return read_rows(answer(1, statement_patience_).get());
+}
+
 PostgresConnection::Result PostgresConnection::make(Statement last) {
   if (waiting_.empty()) {
     send(last);

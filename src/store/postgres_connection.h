@@ -51,6 +51,8 @@ class PostgresConnection : public Connection {
   void execute_later(std::string_view sql, Parameters parameters) override;
   // The statement and COMMIT in one pipeline: where the statement fails, COMMIT is not made.
   Rows execute_and_commit(std::string_view sql, Parameters parameters) override;
+  void ask_ahead(std::string sql) override;
+  Rows rows_ahead() override;
   void execute_script(const std::string& sql) override;
   // For a session that LISTENs: true when it was notified since the last call or is meanwhile.
   // Throws StoreUnavailable when the connection is lost.
